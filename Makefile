@@ -4,19 +4,28 @@ VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8000
 DOWNLOADS ?= cards
-# processes of pytest: while one waits for a browser or a server, the others compute
+# processes of pytest: while one waits for a browser or a server, the others compute; a file stays in one of them
 JOBS ?= 3
+SPREAD = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 BIN = $(VENV)/bin
+# Python's default, also where the environment says otherwise: without bytecode each server, worker and process of
+# pytest that a test starts would compile app/ again
+export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve test test-slow test-cluster lint bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks trust-study sweep docs slow hostile chaos load fuzz pins audit clean
+.PHONY: serve test test-page test-slow test-cluster lint lint-types lint-style lint-imports lint-files lint-js bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks bench-slow-link bench-score-cam bench-all-methods trust-study sweep docs slow hostile chaos load fuzz compare pins audit clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/python -m tools.bundle_js --optional
 	@exec env GRADOSCOPE_HOST=$(HOST) GRADOSCOPE_PORT=$(PORT) GRADOSCOPE_DOWNLOADS=$(DOWNLOADS) $(BIN)/gradoscope serve
 
+# all but the page in a browser and the slow ones, which have targets of their own; .ci/run calls each
 test: $(VENV)/.tested bundle lint
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" --ignore=tests/page $(PYTEST)
+
+# the page in a real browser
+test-page: $(VENV)/.tested bundle
 	@tools/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow" $(PYTEST)
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" tests/page $(PYTEST)
 
 # those that train a model, measure a benchmark, build the docs or take half a minute each for another reason; two at a
 # time, for one trains against a clock
@@ -26,16 +35,29 @@ test-slow: $(VENV)/.tested
 # the contract on Ray Serve, two replicas on this machine; prints pictures per second and the time after a death
 test-cluster: $(VENV)/.tested
 	$(BIN)/python -m pytest -q --cluster tests/service/cluster/live \
-		tests/web/test_rest.py tests/web/routes/test_measurements.py tests/test_acceptance.py $(CLUSTER)
+		tests/web/test_rest.py tests/web/routes/test_measurements.py tests/web/routes/test_experiments.py \
+		tests/test_acceptance.py $(CLUSTER)
 
+# two at a time, the longest first
 lint: $(VENV)/.tested
+	@$(MAKE) --no-print-directory --jobs=2 lint-types lint-style lint-imports lint-files lint-js
+
+lint-types:
+	$(BIN)/mypy
+
+lint-style:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+
+lint-imports:
 	$(BIN)/lint-imports --no-logo --no-cache
+
+lint-files:
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.compose-spec compose.yaml compose.gpu.yaml
 	$(BIN)/python -m check_jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+lint-js:
 	$(BIN)/python -m tools.check_js_imports
 	$(BIN)/python -m tools.check_js_types
 
@@ -54,7 +76,7 @@ hooks: $(VENV)/.tested
 # the tests, and how much of app/ they run, in servers, workers and commands too: 1 below 90 %
 coverage: $(VENV)/.tested
 	@tools/ensure_browser.sh $(BIN)/python
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(PYTEST)
+	$(BIN)/python -m pytest $(SPREAD) --cov --cov-report=term $(PYTEST)
 
 # builds and runs the container without a Docker engine; needs root on Debian, and takes some minutes. Torch is PyPI's
 # build, with CUDA; BUILD_ARGS= takes the Dockerfile's default, where the index of CPU builds can be reached
@@ -115,10 +137,23 @@ bench-checks: $(VENV)/.tested bundle
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.checks $(CHECKS)
 
+# every method on one picture: the cost told before and the seconds taken, and how long another client waits meanwhile
+bench-all-methods: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.all_methods
+
 # what a visitor does on the page, from the first picture to the first verdict: actions and seconds (some minutes)
 bench-tasks: $(VENV)/.tested bundle
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.tasks
+
+# a link to an explanation on Fast 3G: seconds until names, maps and arrays are there (a minute)
+bench-slow-link: $(VENV)/.tested bundle
+	@tools/ensure_browser.sh $(BIN)/python
+	$(BIN)/python -m benchmarks.slow_link
+
+# Score-CAM's forward passes against plain inference, on ResNet-50 (a minute); 1 where they take more than 1.3 times as long
+bench-score-cam: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.score_cam $(SCORE_CAM)
 
 # what all metrics say of the six methods on the samples: writes docs/trust.md (twenty minutes; what was measured is kept)
 trust-study: $(VENV)/.benched
@@ -138,6 +173,10 @@ docs: $(VENV)/.tested
 # two hundred slow sockets, and what a good client notices of them (two minutes); 1 where it is more than it should
 slow: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.slow_sockets
+
+# what docs/compare.md says that other libraries have, looked up in their sources, which it downloads from PyPI
+compare: $(VENV)/.tested
+	$(BIN)/python -m tools.compare_peers
 
 # a hostile client beside a good one, loopback only: /healthz, memory of the web process, what is lost (three minutes)
 hostile: $(VENV)/.tested

@@ -1,4 +1,4 @@
-"""Gradoscope: explains the scores of pretrained CNNs by attribution methods, side by side."""
+"""Gradoscope: explains the scores of image classifiers by attribution methods, side by side."""
 
 from __future__ import annotations
 
@@ -10,23 +10,48 @@ from .contract import version
 if TYPE_CHECKING:
     from .client.async_client import AsyncClient
     from .client.client import Client
+    from .client.experiments import Experiment
+    from .client.folder_run import FolderRun
+    from .client.lab import experiment
     from .client.local import explain
     from .client.results import Explanation, Panel
+    from .client.saved import load, load_all
     from .contract.problems import Problem
+    from .contract.regions import run_lengths
     from .images.input_spec import Input
 
 __version__ = version.VERSION
-__all__ = ["AsyncClient", "Client", "Explanation", "Input", "Panel", "Problem", "explain"]
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Experiment",
+    "Explanation",
+    "FolderRun",
+    "Input",
+    "Panel",
+    "Problem",
+    "experiment",
+    "explain",
+    "load",
+    "load_all",
+    "run_lengths",
+]
 
 # Imported at first use: the server's web process and the command line need none of them.
 _MODULES = {
     "AsyncClient": ".client.async_client",
     "Client": ".client.client",
+    "Experiment": ".client.experiments",
     "Explanation": ".client.results",
+    "FolderRun": ".client.folder_run",
     "Input": ".images.input_spec",
     "Panel": ".client.results",
     "Problem": ".contract.problems",
+    "experiment": ".client.lab",
     "explain": ".client.local",
+    "load": ".client.saved",
+    "load_all": ".client.saved",
+    "run_lengths": ".contract.regions",
 }
 
 

@@ -287,7 +287,7 @@ def _without_value(message: str) -> str:
     return re.sub(r"«.*»", "«…»", message).removeprefix("Value error, ")
 
 
-def operator_settings() -> Settings:
+def operator_settings(**given: Any) -> Settings:
     """The settings for the command line: the operator may use any model, and download it unless `offline` is set.
-    Raises `BadSettings`."""
-    return read_settings().model_copy(update={"downloads": "any"})
+    `given` values come before the environment's. Raises `BadSettings`."""
+    return read_settings(**given).model_copy(update={"downloads": "any"})

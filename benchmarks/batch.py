@@ -1,6 +1,6 @@
 """One request for many pictures at once, against one picture after the other: pictures per second. `make bench-batch`
 
-One process, warm, both sides in turns (A B A B …), each from the file to the written folder; prints medians, spread and
+One process, warm, both ways in turns (A B A B …), each from the file to the written folder; prints medians, spread and
 ratios, asserts nothing. One by one is what `gradoscope explain IMAGE` does, picture after picture.
 """
 
@@ -33,7 +33,7 @@ from PIL import Image
 
 from tests.support.paths import SAMPLES
 
-Side = Callable[[list[ImageFile], Explain, Context], None]  # one of the two ways that are compared
+Way = Callable[[list[ImageFile], Explain, Context], None]  # one of the two ways that are compared
 THREE = Explain("", b"", methods=("vanilla_gradient", "guided_backprop", "grad_cam"))
 SIX = Explain("", b"")  # the default methods
 
@@ -69,23 +69,23 @@ def main() -> None:
     parser.add_argument("--three", type=int, default=24, help="pictures a round for the three methods of one pass")
     parser.add_argument("--six", type=int, default=4, help="pictures a round for all six")
     arguments = parser.parse_args()
-    sides: dict[str, Side] = {"one by one": one_by_one, "together": together}
+    ways: dict[str, Way] = {"one by one": one_by_one, "together": together}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         context = Context.open(Settings(store=folder / "store"))
         warm_up(context)
         print(f"{torch.get_num_threads()} threads, {context.zoo.device}, micro-batch {context.settings.micro_batch}")
         for title, job, count in (("three of one pass", THREE, arguments.three), ("all six", SIX, arguments.six)):
-            rates: dict[str, list[float]] = {side: [] for side in sides}
+            rates: dict[str, list[float]] = {way: [] for way in ways}
             for number in range(arguments.rounds + 1):
-                for side, explain in sides.items():
+                for way, explain in ways.items():
                     entries = fresh(folder, count)
                     began = time.perf_counter()
                     explain(entries, job, context)
                     if number:  # the first round warms up
-                        rates[side].append(count / (time.perf_counter() - began))
-            for side, found in rates.items():
-                print(f"{title:18} {side:11} {median(found):6.2f} pictures/s ({min(found):.2f} … {max(found):.2f})")
+                        rates[way].append(count / (time.perf_counter() - began))
+            for way, found in rates.items():
+                print(f"{title:18} {way:11} {median(found):6.2f} pictures/s ({min(found):.2f} … {max(found):.2f})")
             ratios = [b / a for a, b in zip(*rates.values(), strict=True)]
             print(f"{title:18} ratio       {median(ratios):6.2f} ({min(ratios):.2f} … {max(ratios):.2f})", flush=True)
 

@@ -165,7 +165,7 @@ class Hostile:
         self.note("explanation", answer)
 
     def undecodable(self, http: httpx.Client, number: int) -> None:
-        data = slow(6_000_000 + number // 2) if number % 3 else many_scans(2000, 20_000)
+        data = slow(6_000_000 + number // 2) if number % 3 else many_scans(2000, extra=20_000)
         self.note("slow picture", http.post(PREDICTIONS, files={"image": data}))
 
 

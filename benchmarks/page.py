@@ -103,7 +103,7 @@ def opening(browser: Browser, root: str, path: str) -> None:
             came = transferred(visit)
             visit.page.goto(root + path)
             paints.append(visit.page.evaluate(PAINT))
-            visit.settled()
+            visit.wait_until_idle()
             sizes.append(sum(came) / 1000)
     low, middle, high = min(paints), statistics.median(paints), max(paints)
     print(f"{path:14}{middle:8.0f} ({low:.0f}-{high:.0f}) ms{statistics.median(sizes):10.0f} kB")
@@ -120,7 +120,7 @@ def main() -> None:
             with visiting(browser, server.url) as visit:
                 visit.open()
                 visit.page.keyboard.press("Shift")  # makes the page fetch the workbench
-                visit.settled()
+                visit.wait_until_idle()
                 before = len(visit.requests)
                 found = visit.page.evaluate(BENCH, [PANELS, SIDE, STEPS])
                 asked = [r.url for r in visit.requests[before:] if "/api/" in r.url]

@@ -34,7 +34,7 @@ BUILD_SECONDS = 2.0  # what takes longer to build is left out, by name
 COMMAND = ("-m", "benchmarks.sweep", "--work")
 SECONDS = 90.0  # of processor time for an architecture, after which its process is ended
 LOOK_SECONDS = 5.0  # between two looks at the time that was used
-BYTES = 6 * 2**30  # address space that an architecture may take beyond what PyTorch has
+BYTES = 10 * 2**30  # address space that an architecture may take beyond what PyTorch has, for all methods in one call
 SMALL_SIDES = (64, 112)  # sizes to try for a network that is built for one size only
 SIDES = (64, 96, 128, 160, 192, 224, 256, 288, 384)  # of the picture: the first that the network takes
 
@@ -223,7 +223,7 @@ def sweep_all(names: Sequence[str], processes: int) -> Iterator[Row]:
 def reason_of(outcome: str) -> str:
     """A refusal without what is special to one architecture: names and numbers."""
     first = re.sub(r"«[^»]*»", "«…»", outcome.partition(": ")[2].split(". ")[0])
-    return re.sub(r"(\d+ × \w+ \([\w ]+\)(, )?)+", "…", first)[:140]
+    return re.sub(r"(\d+ × \w+( \([\w ]+\))?(, )?)+", "…", first)[:140]
 
 
 def page(rows: Sequence[Row], total: int) -> str:

@@ -1,8 +1,8 @@
 """Models × methods: `make table` writes docs/models-and-methods.md.
 
 Every card that ships, built as its source does it, from a file of seeded random weights. Every method explains it with
-two samples or steps, and its map is compared with captum's if captum has the method. A cell is `ok`, or a refusal whose
-reason is below the table.
+two samples, steps, masks or channels, and its map is compared with captum's if captum has the method. A cell is `ok`,
+or a refusal whose reason is below the table.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ def random_state(card: Card) -> dict[str, Tensor]:
     if isinstance(card.source, Embedded):
         return dict(timm.create_model(card.architecture).state_dict())
     heads = {"aux_logits": True, "init_weights": False} if card.architecture in ("googlenet", "inception_v3") else {}
-    return tv.get_model(card.architecture, weights=None, **heads).state_dict()
+    state = tv.get_model(card.architecture, weights=None, **heads).state_dict()
+    for tensor in state.values():
+        if tensor.ndim > 1 and not tensor.any():  # a head that starts at 0, as ViT's: every map would be 0
+            nn.init.normal_(tensor, std=0.02)
+    return state
 
 
 def build(spec: ModelSpec, folder: Path) -> Classifier:
@@ -101,6 +105,13 @@ def guided_cam(classifier: Classifier, x: Tensor, target: int) -> Tensor:
     return GuidedGradCam(classifier, layer).attribute(x, target=target, interpolate_mode="bilinear")
 
 
+def has_channels_first(classifier: Classifier) -> bool:
+    """Whether Grad-CAM's layer is (N, C, h, w): captum knows no tokens and no channels last."""
+    inspection = inspection_of(classifier)
+    layer = inspection.feature_layers.find(str(inspection.default_layer))
+    return layer is not None and layer.layout.kind == "channels_first"
+
+
 def smooth(classifier: Classifier, x: Tensor, target: int) -> Tensor:
     """captum's gradients at our noisy pictures: its own noise is another."""
     deviation = 0.15 * float(x.max() - x.min())
@@ -125,6 +136,7 @@ PEERS: dict[str, Peer] = {
     "integrated_gradients": integrated,
 }
 NEED_RELU_MODULES = ("guided_backprop", "deconvolution", "guided_grad_cam")
+NEED_CHANNELS_FIRST = ("grad_cam", "guided_grad_cam")
 
 
 def run(method: Method[Any], classifier: Classifier, x: Tensor, target: int) -> Tensor:
@@ -153,6 +165,8 @@ def cell(method: Method[Any], classifier: Classifier, x: Tensor, target: int) ->
         return "failed", "values that are not finite"
     peer = PEERS.get(method.id)
     if peer is None or (method.id in NEED_RELU_MODULES and not only_relu_modules(classifier)):
+        return "ok", ""
+    if method.id in NEED_CHANNELS_FIRST and not has_channels_first(classifier):
         return "ok", ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # captum says that it sets hooks
@@ -192,12 +206,13 @@ def page(table: list[tuple[str, dict[str, tuple[str, str]]]]) -> str:
         "",
         f"Made by `make table` on {datetime.date.today().isoformat()} with PyTorch {plain(torch)}, torchvision "
         f"{plain(torchvision)}, timm {plain(timm)}, captum {plain(captum)}, on a CPU: every shipped card "
-        f"with seeded random weights, on the sample «cat», with {STEPS} samples or steps for each method.",
+        f"with seeded random weights, on the sample «cat», with {STEPS} samples, steps, masks or channels for each "
+        "method.",
         "",
         f"- `ok =`: the same map as captum's (relative L2 distance up to {SAME:.0e}).",
         "- `ok` and a number: the distance from captum's map.",
         "- `ok`: finite and of the right shape; captum does not have the method, or its version is another method (it "
-        "guides only `nn.ReLU` modules).",
+        "guides only `nn.ReLU` modules, and takes no tokens).",
         "- A number in brackets: refused, for the reason below.",
         "",
         "| model | " + " | ".join(methods()[id].title for id in columns) + " |",

@@ -55,8 +55,8 @@ class Visitor:
     def before_and_after(self) -> None:
         self.actions += 1
         self.page.keyboard.down("p")
-        self.page.locator(".before-mark:visible").nth(SIX - 1).wait_for()
-        self.visit.frame()
+        self.page.locator(".previous-mark:visible").nth(SIX - 1).wait_for()
+        self.visit.wait_for_frame()
         self.page.keyboard.up("p")
 
     def another_model(self) -> None:
@@ -75,7 +75,7 @@ class Visitor:
     def figure_for_a_paper(self) -> None:
         with self.page.expect_download() as download:
             self.press(self.page.get_by_role("button", name="Export", exact=True))
-            self.press(self.page.get_by_role("button", name="Grid as SVG"))
+            self.press(self.page.get_by_role("button", name="Grid, .svg"))
         download.value.path()
         self.page.keyboard.press("Escape")
 
@@ -104,7 +104,7 @@ def measure(visitor: Visitor) -> dict[str, tuple[int, float]]:
         visitor.actions, begun = 0, time.monotonic()
         task(visitor)
         found[title] = visitor.actions, time.monotonic() - begun
-        visitor.visit.settled()
+        visitor.visit.wait_until_idle()
     return found
 
 

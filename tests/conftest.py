@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support.server import NO_ACCELERATION, Server
 
@@ -21,13 +22,47 @@ SECONDS_PER_PASS = 0.03  # of the model that waits
 
 # Files that take longest, by what `--durations` tells.
 LONGEST = [f"tests/{name}.py" for name in (
-    "page/test_page_axe", "page/test_page_grid", "web/test_server", "service/test_faults", "page/test_page_models",
-    "pipeline/test_batch", "page/test_page", "attribution/methods/test_every_method", "page/test_page_care",
-    "web/test_leaving", "page/test_page_trust", "service/test_local_executor", "page/test_page_keyboard",
-    "page/test_page_keep", "page/test_page_look", "page/test_page_export", "attribution/backends/test_compiled",
-    "cli/test_main", "page/test_page_learn", "client/test_in_process", "web/test_plugins", "pipeline/test_pipeline",
-    "client/test_client", "cli/test_evaluate", "docs/test_snippets", "zoo/test_library_imports",
+    "page/test_page_axe", "web/routes/test_measurements", "service/test_faults", "web/test_rest",
+    "attribution/methods/test_every_method", "lab/test_conventions", "page/test_page_pictures", "page/test_page_models",
+    "page/test_page_previous", "page/test_page_shipped_model", "attribution/methods/test_lrp",
+    "attribution/backends/test_compiled", "page/test_page_grid", "pipeline/test_batch", "web/test_server",
+    "web/test_plugins", "page/test_page", "page/test_page_layout", "zoo/test_library_imports", "page/test_page_checks",
+    "cli/test_evaluate", "service/test_local_executor", "attribution/methods/test_parity", "page/test_page_trust",
+    "page/test_page_rows", "attribution/test_token_layers", "attribution/test_layers", "attribution/methods/test_xrai",
+    "attribution/methods/test_blur_integrated", "attribution/methods/test_integrated", "page/test_page_keep",
+    "page/test_page_languages", "page/test_page_flow", "storage/test_object_store", "storage/test_sharing",
+    "service/test_state_machine", "benchmarks/test_sweep", "zoo/test_sources", "page/test_page_look",
+    "attribution/methods/test_full_grad", "attribution/methods/test_cams", "page/test_page_key",
+    "attribution/methods/test_forms", "storage/test_disk", "page/test_page_export", "cli/doctor/test_doctor",
+    "attribution/backends/test_folding", "pipeline/test_pipeline", "zoo/test_zoo_memory",
 )]  # fmt: skip
+
+
+# Files whose tests ask the same server: one process of pytest takes them all, and starts it once.
+TOGETHER = {f"tests/{name}.py": server for server, names in {
+    "server": (
+        "web/test_rest", "web/routes/test_flows", "client/test_client", "client/test_in_process", "docs/test_docs",
+    ),
+    "quick_model_server": (
+        "web/routes/test_measurements", "cli/test_main", "docs/test_snippets", "web/test_bad_pictures",
+        "web/routes/test_models", "web/test_bad_requests", "web/routes/test_estimates", "web/routes/test_maps",
+        "web/middleware/test_host_origin", "docs/test_readme",
+    ),
+    "slow_model_server": ("service/test_faults", "web/test_leaving"),
+}.items() for name in names}  # fmt: skip
+
+
+class TogetherByServer(LoadFileScheduling):
+    """`--dist loadfile`, where the files of a server count as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return TOGETHER.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return TogetherByServer(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,8 +115,8 @@ def server(cluster_server: Server | None, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables for a server whose default model is a stand-in for the shipped one."""
+def quick_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables for a server whose default model is a small, quick network in the place of the shipped one."""
     from tests.support.quick_model import write_quick_model  # torch, once the threads are set
 
     folder = tmp_path_factory.mktemp("quick-models")
@@ -90,14 +125,14 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def quick_server(
-    cluster_server: Server | None, quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+def quick_model_server(
+    cluster_server: Server | None, quick_model: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A server that computes with the stand-in; with --cluster the one on the cluster."""
+    """A server that computes with the small network of `quick_model`; with --cluster the one on the cluster."""
     if cluster_server is not None:
         yield cluster_server
         return
-    running = Server(tmp_path_factory.mktemp("quick") / "store", **quick)
+    running = Server(tmp_path_factory.mktemp("quick-model-server") / "store", **quick_model)
     yield running
     running.stop()
     assert "Traceback" not in running.log_text(), running.log_text()

@@ -1,10 +1,12 @@
 """Bundles the page's modules into static/bundle/, which the server prefers to the plain ones while it fits them: a
-visit makes a few requests instead of a hundred. `make bundle`
+visit makes a few requests instead of a hundred. The sheets of static/css/sheets.json are there too, and every file is
+beside itself as Brotli makes it, a tenth shorter than gzip. `make bundle`
 
 Nothing depends on it: without a bundle, or with one of other sources, the plain modules are served. An entry keeps its
 own address: the modules that templates and workers name, the figures of methods and metrics, and what plug-ins may
 import (the list in static/js/README.md). All others are within an entry or a chunk, each once, with its state. Rollup
-bundles, for it can be told which modules belong together (`plan`); esbuild makes its output shorter.
+bundles, for it can be told which modules belong together (`plan`); esbuild makes its output shorter, and Node.js
+packs it: that costs a second, which a server would need at its first visit.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "static" / "bundle"
 MANIFEST = "manifest.json"
 VERSIONS = {"rollup": "4.68.8", "esbuild": "0.28.2"}
-START, WORKBENCH = "js/page/main.js", "js/page/workbench.js"
+START, WORKBENCH, DIALOGS = "js/page/main.js", "js/page/workbench.js", "js/page/dialogs.js"
+SHEETS = "css/sheets.json"
+SHORTEN = ("--minify", "--target=es2022", "--charset=utf8", "--legal-comments=none", "--log-level=warning")
 MODULE_SCRIPT = re.compile(r"""<script type="module" src="\{\{ static\('(js/[^']+)'\)""")
 PLUGIN_API = re.compile(r"^- `(\w+/[\w-]+\.js)`", re.M)
 
@@ -53,8 +57,19 @@ def lay_out(folder: Path) -> None:
         shutil.copy(file, folder / path)
 
 
+def joined_sheets(root: Path = ROOT) -> dict[str, bytes]:
+    """The style sheets that pages get in one file, by their paths below /static, as the server joins them."""
+    named = json.loads((root / "static" / SHEETS).read_text("utf-8"))
+    folder = root / "static" / "css"
+    return {
+        f"css/{page}.css": b"\n".join((folder / f"{name}.css").read_bytes() for name in names)
+        for page, names in named.items()
+    }
+
+
 def hashes() -> dict[str, str]:
-    return {path: hashlib.sha256(file.read_bytes()).hexdigest() for path, file in sources().items()}
+    bodies = {path: file.read_bytes() for path, file in sources().items()} | joined_sheets()
+    return {path: hashlib.sha256(body).hexdigest() for path, body in bodies.items()}
 
 
 def is_fresh(target: Path = TARGET) -> bool:
@@ -108,7 +123,7 @@ def _targets(path: str, specs: Iterable[str]) -> frozenset[str]:
 def entries(scripts: Mapping[str, Path]) -> set[str]:
     """The modules that keep an address of their own."""
     plugins = {path for path in scripts if path.startswith("plugins/")}
-    found = plugins | plugin_api() | page_scripts() | Graph(scripts).workers | {WORKBENCH}
+    found = plugins | plugin_api() | page_scripts() | Graph(scripts).workers | {WORKBENCH, DIALOGS}
     if missing := found - set(scripts):
         raise SystemExit(f"no such module: {', '.join(sorted(missing))}")
     return found
@@ -118,8 +133,9 @@ def plan(scripts: Mapping[str, Path]) -> dict[str, str]:
     """Which chunk a module belongs to, by a name of the chunk; Rollup places the others.
 
     A first visit makes as few requests as can be: the start page's file, and a chunk of what it shares with other
-    pages; for an opened explanation one more of each; a chunk for each dialog. What other pages import is not in the
-    start page's file, because loading that file starts the page.
+    pages; for an opened explanation the workbench's too; what opens over the workbench in one that is fetched after
+    it, and a chunk for each large dialog. What other pages import is not in the start page's file, because loading
+    that file starts the page.
     """
     graph = Graph(scripts)
     of_metrics = {path for path in plugin_api() if path.startswith("js/metrics/")}
@@ -129,11 +145,13 @@ def plan(scripts: Mapping[str, Path]) -> dict[str, str]:
     start = graph.reached({START})
     bench = graph.reached({WORKBENCH}) - start
     elsewhere = graph.reached(page_scripts() - {START} | figures["methods"] | plugin_api() - of_metrics, later=True)
-    chunks = dict.fromkeys(bench & elsewhere, "maps") | dict.fromkeys(bench - elsewhere, "workbench")
-    chunks |= dict.fromkeys(start & elsewhere, "shared") | dict.fromkeys(start - elsewhere, "start")
-    for name, roots in {"flow": {"js/flow/main.js"}, "metrics": {"js/metrics/main.js"} | of_metrics}.items():
+    chunks = dict.fromkeys((bench | start) & elsewhere, "shared")
+    chunks |= dict.fromkeys(bench - elsewhere, "workbench") | dict.fromkeys(start - elsewhere, "start")
+    later = {"dialogs": {DIALOGS}, "flow": {"js/flow/main.js"}, "metrics": {"js/metrics/main.js"} | of_metrics}
+    for name, roots in later.items():
         rest = graph.reached(roots) - set(chunks)
-        chunks |= dict.fromkeys(rest & elsewhere, "figures") | dict.fromkeys(rest - elsewhere, name)
+        common = "shared" if name == "dialogs" else "figures"  # the dialogs come with each visit: without another file
+        chunks |= dict.fromkeys(rest & elsewhere, common) | dict.fromkeys(rest - elsewhere, name)
     return chunks
 
 
@@ -141,31 +159,55 @@ def build(target: Path = TARGET) -> None:
     """Writes the bundle. Raises `node.Missing` where Rollup or esbuild cannot be had."""
     program = node.program("node")
     rollup, esbuild = (node.package(name, version) for name, version in VERSIONS.items())
-    before, scripts = hashes(), sources()
+    before = hashes()
     with tempfile.TemporaryDirectory(prefix="gradoscope-bundle-") as name:
         folder = Path(name).resolve()
-        lay_out(folder / "static")
-        library = rollup / "dist" / "es" / "rollup.js"
-        command = [program, ROOT / "tools" / "bundle.mjs", library, folder / "static", folder / "long"]
-        workers = Graph(scripts).workers
-        pages = {"entries": sorted(entries(scripts) - workers), "chunks": plan(scripts)}
-        files: dict[str, list[str]] = {}
-        # A worker is a world of its own: it shares no file with a page.
-        for asked in (pages, *({"entries": [path], "chunks": {}} for path in sorted(workers))):
-            done = subprocess.run(command, input=json.dumps(asked), text=True, stdout=subprocess.PIPE, check=False)
-            if done.returncode:
-                raise SystemExit("Rollup could not bundle the page's modules")
-            files |= json.loads(done.stdout)
-        options = ["--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--legal-comments=none"]
-        where = ["--log-level=warning", "--outbase=long", "--outdir=short"]
-        command = [program, esbuild / "bin" / "esbuild", *(f"long/{path}" for path in files), *options, *where]
+        files = roll_up(folder, program, rollup / "dist" / "es" / "rollup.js")
+        for path, sheet in joined_sheets().items():
+            (folder / "long" / path).parent.mkdir(exist_ok=True)
+            (folder / "long" / path).write_bytes(sheet)
+            files[path] = []
+        where = ["--outbase=long", "--outdir=short"]
+        command = [program, esbuild / "bin" / "esbuild", *(f"long/{path}" for path in files), *SHORTEN, *where]
         if subprocess.run(command, cwd=folder, check=False).returncode:
-            raise SystemExit("esbuild could not shorten the page's modules")
+            raise SystemExit("esbuild could not shorten the page's modules and sheets")
         check_starts(files)
         manifest = {"versions": VERSIONS, "sources": before, "preload": preloads(files)}
+        manifest["brotli"] = pack(folder / "short", program)
         (folder / "short" / MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(folder / "short", target)
+
+
+def roll_up(folder: Path, program: str, rollup: Path) -> dict[str, list[str]]:
+    """Writes the entries and chunks to `long` in the folder. The files, and what each imports."""
+    scripts = sources()
+    lay_out(folder / "static")
+    command = [program, ROOT / "tools" / "bundle.mjs", rollup, folder / "static", folder / "long"]
+    workers = Graph(scripts).workers
+    pages = {"entries": sorted(entries(scripts) - workers), "chunks": plan(scripts)}
+    files: dict[str, list[str]] = {}
+    # A worker is a world of its own: it shares no file with a page.
+    for asked in (pages, *({"entries": [path], "chunks": {}} for path in sorted(workers))):
+        done = subprocess.run(command, input=json.dumps(asked), text=True, stdout=subprocess.PIPE, check=False)
+        if done.returncode:
+            raise SystemExit("Rollup could not bundle the page's modules")
+        files |= json.loads(done.stdout)
+    return files
+
+
+def pack(folder: Path, program: str) -> dict[str, list[str]]:
+    """Writes each file as Brotli makes it to FILE.br. By the file: its hash, and that of its Brotli, so that the server
+    knows that they belong together."""
+    command = [program, ROOT / "tools" / "brotli.mjs", folder]
+    if subprocess.run(command, check=False).returncode:
+        raise SystemExit("Node.js could not pack the bundle")
+    return {
+        file.relative_to(folder).with_suffix("").as_posix(): [
+            hashlib.sha256(each.read_bytes()).hexdigest() for each in (file.with_suffix(""), file)
+        ]
+        for file in sorted(folder.rglob("*.br"))
+    }
 
 
 def preloads(files: Mapping[str, list[str]]) -> dict[str, list[str]]:

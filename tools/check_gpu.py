@@ -26,13 +26,19 @@ from gradoscope.attribution.score import Score
 from tests.support.nets import LITE0, classifier, explain, lite0, relative, sample_pixels
 from tests.support.paths import ROOT
 
-NETS = ("resnet18", "densenet121", "mobilenet_v3_large", "vgg11", "convnext_atto")
+NETS = ("resnet18", "densenet121", "mobilenet_v3_large", "vgg11", "convnext_atto", "vit_tiny")
 QUICK = {
     "smooth_grad": {"samples": 6},
     "integrated_gradients": {"steps": 6},
     "blur_integrated_gradients": {"steps": 6},
     "gradient_shap": {"samples": 6},
     "occlusion": {"window": 48, "stride": 48},
+    "rise": {"masks": 6},
+    "guided_integrated_gradients": {"steps": 6},
+    **{id: {"samples": 6, "segments": 4, "compactness": 100.0} for id in ("lime", "kernel_shap")},
+    **{id: {"channels": 6} for id in ("score_cam", "ablation_cam")},
+    "idgi": {"steps": 6},
+    "xrai": {"steps": 6},
 }
 CAT = 282
 ROUNDS = 5

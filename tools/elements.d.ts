@@ -1,6 +1,7 @@
 // The page's own elements, and what scripts that are not ours bring, for tsc.
 
 import type { ActionMenu } from "../static/js/widgets/action-menu.js";
+import type { AddMethod } from "../static/js/grid/add-method.js";
 import type { AddRow } from "../static/js/grid/add-row.js";
 import type { AskForm } from "../static/js/question/ask-form.js";
 import type { BottomSheet } from "../static/js/toolbar/bottom-sheet.js";
@@ -26,12 +27,14 @@ import type { HistoryPanel } from "../static/js/history/history-panel.js";
 import type { InputFields } from "../static/js/question/input-fields.js";
 import type { LayerDialog } from "../static/js/layers/layer-dialog.js";
 import type { LayerSearch } from "../static/js/models/layer-search.js";
+import type { MaskFields } from "../static/js/toolbar/mask-fields.js";
 import type { MapReadout } from "../static/js/viewport/map-readout.js";
 import type { ViewportBar } from "../static/js/toolbar/viewport-bar.js";
 import type { MapCompare } from "../static/js/compare/map-compare.js";
 import type { OverlaidMaps } from "../static/js/compare/overlaid-maps.js";
 import type { MapLens } from "../static/js/viewport/map-lens.js";
 import type { MapPanel } from "../static/js/grid/map-panel.js";
+import type { MethodSearch } from "../static/js/grid/method-search.js";
 import type { MapViewer } from "../static/js/viewport/map-viewer.js";
 import type { ModelPicker } from "../static/js/models/model-picker.js";
 import type { MoreTools } from "../static/js/toolbar/more-tools.js";
@@ -61,10 +64,12 @@ import type { WeightsDownload } from "../static/js/models/weights-download.js";
 declare global {
   interface HTMLElementTagNameMap {
     "action-menu": ActionMenu;
+    "add-method": AddMethod;
     "add-row": AddRow;
     "ask-form": AskForm;
     "bottom-sheet": BottomSheet;
     "box-fields": BoxFields;
+    "mask-fields": MaskFields;
     "check-bar": CheckBar;
     "checks-dialog": ChecksDialog;
     "class-search": ClassSearch;
@@ -95,6 +100,7 @@ declare global {
     "map-viewer": MapViewer;
     "model-picker": ModelPicker;
     "more-tools": MoreTools;
+    "method-search": MethodSearch;
     "panel-grid": PanelGrid;
     "panel-menu": PanelMenu;
     "parameter-dialog": ParameterDialog;

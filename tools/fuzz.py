@@ -32,6 +32,8 @@ def fuzz(folder: Path, *options: str) -> tuple[int, str]:
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(ROOT / "tools" / "schemathesis.toml"), "run"),
         *(f"{server.url}/openapi.json", "--checks", "all"),
+        # the first estimate of a model measures it: more than the usual 10 s with one thread beside other work
+        *("--request-timeout", "60", "--max-response-time", "60"),
         *("--no-color", "--suppress-health-check", "all", *options),
     ]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": "tools.fuzz_hooks", "PYTHONPATH": str(ROOT), "FUZZ_KEY": KEY}

@@ -26,6 +26,7 @@ EXTRA = (
         f"gradoscope.contract.events:{name}Event"
         for name in ("Accepted", "Prediction", "Progress", "Partial", "Panel", "Metric")
     ),
+    *(f"gradoscope.contract.experiment_events:Experiment{name}Event" for name in ("Accepted", "Progress", "Partial")),
     "gradoscope.contract.records:EngineBody",
 )
 SKIPPED = re.compile(r"^Body_|ValidationError$")  # forms are sent as pairs; FastAPI's own error is never sent

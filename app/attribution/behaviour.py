@@ -13,10 +13,11 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor
 
+from .activation import activation_fault
 from .autograd_graph import kind
 from .classifier import Classifier
 from .memory import out_of_memory
-from .outputs import Logits
+from .outputs import Logits, NoLogits
 from .torch_state import clean_state
 
 Ending = Literal["logits", "probabilities", "log_probabilities", "sigmoids"]
@@ -70,7 +71,8 @@ def behaviour_of(classifier: Classifier) -> Behaviour:
 def observe(classifier: Classifier) -> Behaviour:
     """Ask the network the same picture twice, alone and beside another one, and set its `calling` accordingly.
 
-    Raises `NoLogits` where there are no logits in its answer, and whatever the network raises for a single picture.
+    Raises `NoLogits` where there are no logits in its answer, or not by the activation that was named, and whatever the
+    network raises for a single picture.
     """
     with clean_state(), torch.no_grad():
         pictures = classifier.noise_pictures(2)
@@ -79,16 +81,29 @@ def observe(classifier: Classifier) -> Behaviour:
         again = classifier.answer(classifier.to_memory_format(pictures[:1])).values[0]
         spread = 0.0 if torch.equal(alone, again) else _spread(classifier, pictures[:1])
         change, rows = _change(classifier, pictures, alone)
+        answers = torch.cat((first.values, rows))
+        if classifier.activation is not None:
+            _check_activation(classifier, answers)
+        of_logits = classifier.activation is not None or classifier.scalar is not None
         found = Behaviour(
-            len(alone), spread, change, _ending(classifier, pictures[:1], torch.cat((first.values, rows))), first.part,
-            first.candidates if len(first.candidates) > 1 else (),
+            len(alone), spread, change, "logits" if of_logits else _ending(classifier, pictures[:1], answers),
+            first.part, first.candidates if len(first.candidates) > 1 else (),
         )  # fmt: skip
     if found.batch_dependent:
         classifier.use_contiguous()  # channels last is quicker for batches only; contiguous is PyTorch's default
-    binary = found.classes == 1 and len(classifier.labels) == 2
-    classifier.calling = replace(classifier.calling, one_by_one=found.batch_dependent or found.random, binary=binary)
-    classifier.multilabel = classifier.multilabel or binary
+    classifier.calling = replace(classifier.calling, one_by_one=found.batch_dependent or found.random)
+    if found.classes == 1 and len(classifier.labels) == 2:
+        classifier.use_two_classes()
     return found
+
+
+def _check_activation(classifier: Classifier, answers: Tensor) -> None:
+    """Raise `NoLogits` where answers, (N, classes), are no probabilities of the activation that was named."""
+    assert classifier.activation is not None
+    tolerance = max(SUM_TOLERANCE, 4 * torch.finfo(answers.dtype).eps)
+    fault = activation_fault(answers, classifier.activation, tolerance)
+    if fault is not None:
+        raise NoLogits(f"activation: the network does not end in a {classifier.activation}: {fault}. Leave it out")
 
 
 def _settle_layout(classifier: Classifier, picture: Tensor) -> Logits:

@@ -1,4 +1,4 @@
-"""A frozen CNN on pixels in [0, 1]: its own normalisation is its first step, so gradients are per pixel value."""
+"""A frozen network on pixels in [0, 1]: its own normalisation is its first step, so gradients are per pixel value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from .activation import Activation, undone
 from .outputs import Logits, Output, logits_in
+from .scalar_output import ScalarOutput
 from .torch_state import clean_state, has_default_device, without_cudnn
 
 RECURRENT = (nn.RNN, nn.LSTM, nn.GRU)
@@ -42,7 +44,10 @@ class Classifier(nn.Module):
 
     C is 3 (RGB) or 1 (grey): as many as `mean` has values. `id` and `fingerprint` say which weights these are, `size`
     is the (height, width) of its pictures. The probabilities are a softmax over the logits; where each class stands for
-    itself (`multilabel`, and always where there is one class only) they are sigmoids.
+    itself (`multilabel`, and always where there is one class only) they are sigmoids. Of a network that ends in an
+    `activation` already, a softmax or sigmoids, the logits are computed from its probabilities. With a `ScalarOutput`
+    there is one column, the score, and no class; `scalar` is its name then. `probe`, (C, H, W), is a picture to probe
+    the network with, where only a real one shows what it does.
     """
 
     mean: Tensor
@@ -58,6 +63,8 @@ class Classifier(nn.Module):
         std: Sequence[float] = (1.0, 1.0, 1.0),
         multilabel: bool = False,
         output: Output | None = None,
+        activation: Activation | None = None,
+        probe: Tensor | None = None,
         calling: Calling = USUAL,
         id: str = "",
         fingerprint: str = "",
@@ -65,8 +72,8 @@ class Classifier(nn.Module):
         super().__init__()
         self.id, self.fingerprint = id, fingerprint
         self.size, self.labels = size, tuple(labels)
-        self.multilabel = multilabel or len(self.labels) == 1
-        self.output, self.calling = output, calling
+        self.multilabel = multilabel or len(self.labels) == 1 or activation == "sigmoid"
+        self.output, self.activation, self.probe, self.calling = output, activation, probe, calling
         self.network = network
         with clean_state():
             for name, values in (("mean", mean), ("std", std)):
@@ -75,19 +82,22 @@ class Classifier(nn.Module):
                 self.register_buffer(name, tensor, persistent=False)
             _freeze(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor, rows: int | None = None) -> Tensor:
+        """`rows` is how many rows the logits have, where a hook turns one picture's feature maps into several."""
         if self.calling.one_by_one and len(pictures) > 1:
             return torch.cat([self.forward(picture) for picture in torch.split(pictures, 1)])
-        logits = self.answer(pictures).values
+        logits = self.answer(pictures, rows).values
+        if self.activation is not None:
+            logits = undone(logits, self.activation)
         return torch.cat((-logits, logits), 1) if self.calling.binary else logits
 
-    def answer(self, pictures: Tensor) -> Logits:
+    def answer(self, pictures: Tensor, rows: int | None = None) -> Logits:
         """The logits as the network answers, all pictures in one pass. Raises `NoLogits`."""
         with (
             self.device if has_default_device() else nullcontext(),
             without_cudnn() if self.calling.without_cudnn else nullcontext(),
         ):
-            return logits_in(self.network((pictures - self.mean) / self.std), len(pictures), self.output)
+            return logits_in(self.network((pictures - self.mean) / self.std), rows or len(pictures), self.output)
 
     def to_memory_format(self, pictures: Tensor) -> Tensor:
         """`pictures` in the memory format that the network takes."""
@@ -130,6 +140,11 @@ class Classifier(nn.Module):
         return self.mean.dtype
 
     @property
+    def scalar(self) -> str | None:
+        """The name of the score that stands in place of logits; None where there are classes."""
+        return self.output.name if isinstance(self.output, ScalarOutput) else None
+
+    @property
     def channels(self) -> int:
         """3 for RGB, 1 for grey."""
         return self.mean.shape[1]
@@ -138,6 +153,11 @@ class Classifier(nn.Module):
         """Give the classes other labels."""
         self.labels = tuple(labels)
         self.multilabel = self.multilabel or len(self.labels) == 1
+
+    def use_two_classes(self) -> None:
+        """One logit y is from now on that of the second of two classes: (−y, y), whose probabilities are sigmoids."""
+        self.calling = replace(self.calling, binary=True)
+        self.multilabel = True
 
     def label(self, index: int) -> str:
         return self.labels[index] if index < len(self.labels) else f"class {index}"
@@ -160,27 +180,43 @@ class Classifier(nn.Module):
             std=self.std.flatten().tolist(),
             multilabel=self.multilabel,
             output=self.output,
+            activation=self.activation,
+            probe=self.probe,
             calling=self.calling,
             id=self.id,
             fingerprint=self.fingerprint,
         ).to(device=self.device, dtype=self.dtype)
 
     def grey_pictures(self, count: int = 1) -> Tensor:
-        """`count` grey pictures to probe the network with, (count, C, H, W)."""
+        """`count` grey pictures to probe the network with, (count, C, H, W); the `probe` where there is one."""
+        if self.probe is not None:
+            return self._probes(count)
         return torch.full((count, self.channels, *self.size), 0.5, device=self.device, dtype=self.dtype)
 
     def noise_pictures(self, count: int) -> Tensor:
         """`count` pictures of fractal noise, always the same, for trials: (count, C, H, W).
 
         Noise in octaves, each half as strong as the coarser one before it, as in photographs: on smooth pictures far
-        more activations lie at a kink, where two correct backends may give different gradients.
+        more activations lie at a kink, where two correct backends may give different gradients. Where there is a
+        `probe`, it and the same with less and less contrast.
         """
+        if self.probe is not None:
+            contrast = torch.linspace(1, 0.9, count, device=self.device, dtype=self.dtype).view(-1, 1, 1, 1)
+            return 0.5 + contrast * (self._probes(count) - 0.5)
         draw = torch.Generator().manual_seed(0)
         clouds = torch.zeros((count, self.channels, *self.size), dtype=torch.float32)
         for octave in range(2, max(3, max(self.size).bit_length())):
             grid = torch.randn((count, self.channels, 2**octave, 2**octave), generator=draw, dtype=torch.float32)
             clouds += 0.5 ** (octave - 2) * interpolate(grid, self.size, mode="bilinear", align_corners=False)
         return (0.5 + 0.2 * clouds).clamp(0, 1).to(device=self.device, dtype=self.dtype)
+
+    def _probes(self, count: int) -> Tensor:
+        """The `probe` at the network's size, `count` times."""
+        assert self.probe is not None
+        picture = self.probe.to(device=self.device, dtype=self.dtype)[None]
+        if tuple(picture.shape[-2:]) != tuple(self.size):
+            picture = interpolate(picture, self.size, mode="bilinear", align_corners=False)
+        return picture.repeat(count, 1, 1, 1)
 
 
 def _freeze(classifier: Classifier) -> None:

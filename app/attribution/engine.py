@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import TypeVar
 
@@ -12,12 +13,12 @@ from torch import Tensor
 
 from .backends.backend import Backend, EagerBackend
 from .backends.batching import MICRO_BATCH
+from .captures import ablated, captured
 from .classifier import Classifier
 from .counters import counters
 from .errors import OutOfMemory, Refused
 from .gradients import Rule, finite, gradients_at, retry_adapted, take_gradients
 from .inspection import Inspection, inspection_of
-from .layers import captured
 from .memory import out_of_memory
 from .score import Score
 from .torch_state import clean_state
@@ -104,7 +105,8 @@ class Engine:
         return self.backend.gradients(pictures, score)
 
     def _in_parts(self, pictures: Tensor, compute: Callable[[Tensor, Score], Tensor], gradients: bool = True) -> Tensor:
-        """`compute` of all pictures together, or of as many at a time as memory suffices for; that is remembered."""
+        """`compute` of all pictures (or what stands for them, row by row) together, or of as many at a time as memory
+        suffices for; that is remembered."""
         parts: list[Tensor] = []
         done = 0
         with clean_state():
@@ -132,8 +134,44 @@ class Engine:
         """The most pictures that may be in a pass; None where there is no limit."""
         return 1 if self.classifier.calling.one_by_one else self.backend.max_batch
 
+    def feature_maps(self, picture: Tensor, layers: Sequence[str]) -> tuple[Tensor, dict[str, list[Tensor]]]:
+        """S(x) of one picture, (C, H, W), and each layer's outputs, (1, K, h, w), one for each call; no gradient."""
+        with clean_state(), torch.no_grad():
+            found = retry_adapted(self.classifier, lambda: self._feature_maps(picture[None], layers))
+        counters.add(1, gradients=False)
+        return found
+
+    def _feature_maps(self, pictures: Tensor, layers: Sequence[str]) -> tuple[Tensor, dict[str, list[Tensor]]]:
+        with ExitStack() as contexts:
+            captures = {layer: contexts.enter_context(captured(self.classifier, layer)) for layer in layers}
+            score = self.score(self.classifier(self.classifier.to_memory_format(pictures)))[0]
+        return score, {layer: [call.detach() for call in capture.calls] for layer, capture in captures.items()}
+
+    def ablated_scores(
+        self, picture: Tensor, layer: str, calls: Sequence[int], channels: Tensor, *, from_layer: bool = False
+    ) -> Tensor:
+        """S(x) without each of `channels` (n) of a layer, in these of its calls: (n,), without a gradient.
+
+        `from_layer` computes what lies below the layer once only, for all channels. Not every network allows that: one
+        may take the number of pictures from its input.
+        """
+
+        found = self.inspection.feature_layers.find(layer)
+
+        def scores(channels: Tensor, score: Score) -> Tensor:
+            rows = picture[None].expand(1 if from_layer else len(channels), *picture.shape)
+            with torch.no_grad():
+                return score(retry_adapted(self.classifier, lambda: logits(rows, channels)))
+
+        def logits(pictures: Tensor, channels: Tensor) -> Tensor:
+            with ablated(self.classifier, layer, calls, channels, None if found is None else found.layout):
+                rows: Tensor = self.classifier(self.classifier.to_memory_format(pictures), len(channels))
+                return rows
+
+        return self._in_parts(channels, scores, gradients=False)
+
     def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
-        """Feature maps A of a layer and ∂S/∂A for each of (N, C, H, W), both (N, K, h, w).
+        """Feature maps A of a layer and ∂S/∂A for each of (N, C, H, W), both as the layer puts them out: see `Layout`.
 
         The graph starts at the layer, so only what lies above it is differentiated. Of a layer that is called several
         times they are those of the last call.

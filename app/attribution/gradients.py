@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, TypeVar
 
 import torch
@@ -17,7 +18,13 @@ T = TypeVar("T")
 
 
 class Rule(Protocol):
-    """A change of the backward pass, attached to the graph of logits and removed from it again."""
+    """A change of the backward pass, attached to the graph of logits and removed from it again.
+
+    `recording` is a context for a forward pass of its own, for a rule that must see the values on the way; None for one
+    that the graph alone suffices for.
+    """
+
+    def recording(self) -> AbstractContextManager[object] | None: ...
 
     def __call__(self, logits: Tensor) -> None: ...
 
@@ -32,7 +39,8 @@ def take_gradients(classifier: Classifier, pictures: Tensor, score: Score, rule:
 
 def _one_pass(classifier: Classifier, pictures: Tensor, score: Score, rule: Rule | None) -> Tensor:
     x = classifier.to_memory_format(pictures.detach()).clone().requires_grad_()
-    logits = classifier(x)
+    with (rule.recording() if rule is not None else None) or nullcontext():
+        logits = classifier(x)
     if not logits.requires_grad:
         raise Refused("The logits do not depend on the picture by differentiable steps: there is no gradient.")
     if rule is not None:

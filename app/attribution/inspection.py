@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from .autograd_graph import classify_nonlinearities, kind, nonlinear
+from .autograd_graph import ATTENTION, classify_nonlinearities, kind, nonlinear
 from .classifier import Classifier
 from .errors import Refused
 from .layers import FeatureLayers, Layer, find_layers
@@ -32,7 +32,8 @@ class NonlinearOperation:
     module: type[nn.Module] | None
 
     def __str__(self) -> str:
-        return f"{self.kind.lower()} ({self.module.__name__ if self.module else 'no module'})"
+        name = "attention" if ATTENTION.fullmatch(self.kind) else self.kind.lower()  # one kernel for each device
+        return f"{name} ({self.module.__name__ if self.module else 'no module'})"
 
 
 @dataclass(frozen=True)

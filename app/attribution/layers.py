@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from torch import Tensor, nn
@@ -14,8 +15,13 @@ from torch import Tensor, nn
 from .autograd_graph import Value, cuts, reaches_picture, walk
 from .classifier import Classifier
 from .errors import InvalidParameter, Refused
+from .layouts import Layout, fits, grids_in, possible_layouts
+from .memory import out_of_memory
 from .mirrored_calls import MirroredCall, find_mirrored_calls
+from .places import Call, declared_prefixes, last_gate, places_reached, proven_layouts
 from .torch_state import clean_state
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,25 +34,30 @@ class Layer:
     windows that the network stacks along the batch. `call` is the number of the last call that the logits depend on, -1
     where that is the last of all: an auxiliary output may call the module again. `mirrored_calls` are these calls where
     they see the same picture, mirrored or not, so that their maps can be added up; empty for one call, and where they
-    see something else.
+    see something else. `layout` says how the places lie in the output, `reached` whether the logits have a
+    gradient there.
     """
 
     name: str
     shape: tuple[int, int, int]
-    aliases: tuple[str, ...] = ()
-    whole: bool = True
-    calls: int = 1
-    mirrored_calls: tuple[MirroredCall, ...] = ()
-    call: int = -1
+    aliases: tuple[str, ...]
+    whole: bool
+    calls: int
+    mirrored_calls: tuple[MirroredCall, ...]
+    call: int
+    layout: Layout
+    reached: bool
 
 
 @dataclass(frozen=True)
 class FeatureLayers:
     """The layers with feature maps in execution order, and the one that Grad-CAM takes by itself; None if there is none
-    that all of the score passes through, late enough."""
+    that all of the score passes through, late enough. `unproven` are outputs that could be maps, but whose places could
+    not be shown to follow the picture."""
 
     layers: list[Layer]
     default: str | None
+    unproven: tuple[str, ...] = ()
 
     def find(self, name: str) -> Layer | None:
         """The layer with this name, or with this alias."""
@@ -70,73 +81,164 @@ class _Output:
         # An in-place activation returns its input tensor; only the tensor's version number has changed.
         return id(self.tensor), self.version
 
+    @property
+    def identified(self) -> Call:
+        return self.name, self.call
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """An output that could be a layer's, its place in the execution order, and inner modules with the same output."""
+
+    index: int
+    output: _Output
+    layout: Layout
+    aliases: tuple[str, ...]
+
 
 def find_layers(classifier: Classifier, probe: Tensor) -> FeatureLayers:
     """The layers with a spatial feature map, in execution order, and Grad-CAM's automatic layer among them.
 
     A layer qualifies if its output is (N, C, h, w) with h·w > 1 and the input's aspect h:w, and if it is not an
-    identity, dropout, pooling or softmax, nor a map of class scores (SqueezeNet ends in one). If several modules
-    have the same output tensor, the outermost gives the name. Layers of auxiliary heads do not qualify, because the
-    logits do not depend on them. There are none if most layers with weights come after the last one found and work
-    on tokens or channels-last arrays: a vision transformer's patch embedding is not a late feature map. For the same
-    reason there is no automatic layer if most of them come after the last one that all of the score passes through.
+    identity, dropout, pooling or softmax, nor a map of class scores (SqueezeNet ends in one). Outputs (N, h, w, C) and
+    tokens qualify where `proven_layouts` shows that their places follow the picture, if all of the score passes through
+    them or they are normalisations. If several modules have the same output tensor, the outermost gives the name.
+    Layers of auxiliary heads do not qualify, because the logits do not depend on them. There are none if most layers
+    with weights come after the last one found and work on arrays that did not qualify. For the same reason there is no
+    automatic layer if most of them come after the last one that all of the score passes through.
     """
     outputs, logits, call_counts = _outputs(classifier, probe)
-    excluded = {o.identity for o in outputs if _is_weightless(o.module, "pool", "softmax")}
-    last_weight = max((i for i, o in enumerate(outputs) if _has_weights(o.module)), default=-1)
-    found: dict[tuple[int, int], tuple[int, _Output, tuple[str, ...]]] = {}
-    for i, output in enumerate(outputs):
-        if _is_weightless(output.module, "identity", "drop") or output.identity in excluded:
-            continue
-        if not _is_spatial(output.tensor, probe) or (
-            output.tensor.shape[1] == len(classifier.labels) and i >= last_weight
-        ):
-            continue
-        inner = found.pop(output.identity, None)
-        found[output.identity] = i, output, (inner[1].name, *inner[2]) if inner else ()
+    on_all_paths = cuts(logits) if logits is not None else None
+    found, unproven = _candidates(classifier, probe, outputs, on_all_paths)
     positioned = [i for i, o in enumerate(outputs) if _has_weights(o.module) and _has_positions(o.tensor)]
 
     def is_late(index: int) -> bool:
         return sum(i > index for i in positioned) <= len(positioned) / 2
 
-    if not found or not is_late(max(i for i, _, _ in found.values())):
-        return FeatureLayers([], None)
-    on_all_paths = cuts(logits) if logits is not None else None
+    if not found or not is_late(max(c.index for c in found)):
+        return FeatureLayers([], None, unproven)
+    reached = _reached(classifier, found)
     side_by_side = _side_by_side(outputs)
     layers: dict[str, Layer] = {}
-    default = None
-    for i, output, aliases in found.values():
+    default: _Candidate | None = None
+    for candidate in found:
+        output, layout = candidate.output, candidate.layout
         calls = side_by_side.get(output.name, {})
         whole = on_all_paths is None or output.value in on_all_paths
         if not whole and logits is not None and len(calls) > 1:
             whole = not reaches_picture(logits, calls.values())
-        rows, channels, height, width = output.tensor.shape
-        stacked = rows // len(probe)
+        stacked = len(output.tensor) // len(probe)
         can_be_mirrored = whole and len(calls) > 1 and stacked == 1
-        mirrored = find_mirrored_calls(classifier, output.name, tuple(calls)) if can_be_mirrored else ()
+        mirrored = find_mirrored_calls(classifier, output.name, tuple(calls), layout) if can_be_mirrored else ()
         layers.pop(output.name, None)  # a module called twice moves to its last call, because `captured` keeps that one
         count = max(1, len(calls)) * max(1, stacked)
         call = -1 if output.call == call_counts[output.name] - 1 else output.call
-        layer = Layer(output.name, (channels, height, width), aliases, whole, count, mirrored, call)
-        whole = whole and (layer.calls == 1 or bool(mirrored))
+        shape = (layout.spatial(output.tensor).shape[1], *layout.grid)
+        layer = Layer(
+            output.name, shape, candidate.aliases, whole, count, mirrored, call, layout, output.identified in reached
+        )
         layers[output.name] = layer
-        default = output.name if whole and is_late(i) else None if default == output.name else default
-    return FeatureLayers(list(layers.values()), default)
+        if whole and layer.reached and (layer.calls == 1 or bool(mirrored)) and is_late(candidate.index):
+            default = candidate
+        elif default is not None and default.output.name == output.name:
+            default = None
+    name = None if default is None else _gate_after(classifier, default, found, layers) or default.output.name
+    return FeatureLayers(list(layers.values()), name, unproven)
 
 
-def choose_layer(found: FeatureLayers, name: str, method: str) -> str:
+def _candidates(
+    classifier: Classifier, probe: Tensor, outputs: list[_Output], on_all_paths: set[Value] | None
+) -> tuple[list[_Candidate], tuple[str, ...]]:
+    """The outputs that qualify as `find_layers` says, in execution order; and the names of those that could be maps,
+    but whose layout could not be proven."""
+    size = (probe.shape[-2], probe.shape[-1])
+    excluded = {o.identity for o in outputs if _is_weightless(o.module, "pool", "softmax")}
+    last_weight = max((i for i, o in enumerate(outputs) if _has_weights(o.module)), default=-1)
+    known = sorted({grid for o in outputs for grid in grids_in(tuple(o.tensor.shape), size)})
+    prefixes = declared_prefixes(classifier)
+    found: dict[tuple[int, int], _Candidate] = {}
+    possible: dict[Call, list[Layout]] = {}
+    for i, output in enumerate(outputs):
+        shape = tuple(output.tensor.shape)
+        if _is_weightless(output.module, "identity", "drop") or output.identity in excluded:
+            continue
+        layouts: list[Layout] = []
+        if len(shape) == 4 and fits((shape[2], shape[3]), size):
+            if shape[1] == len(classifier.labels) and i >= last_weight:
+                continue
+            layouts = [Layout("channels_first", (shape[2], shape[3]))]
+            if last := possible_layouts(shape, size, (), ()):  # by its shape, it could be either
+                possible[output.identified] = [*layouts, *last]
+        elif on_all_paths is not None and (output.value in on_all_paths or _is_normalisation(output.module)):
+            layouts = possible[output.identified] = possible_layouts(shape, size, known, prefixes)
+        if not layouts:
+            continue
+        inner = found.pop(output.identity, None)
+        aliases = (inner.output.name, *inner.aliases) if inner else ()
+        found[output.identity] = _Candidate(i, output, layouts[0], aliases)
+    others = [c.output for c in found.values() if c.output.identified in possible]
+    if on_all_paths is None or not any(output.value in on_all_paths for output in others):
+        return [c for c in found.values() if c.layout.kind == "channels_first"], ()  # a CNN's normalisations only
+    proven = _attempt_proof(classifier, {output.identified: possible[output.identified] for output in others})
+    kept, unproven = [], []
+    for candidate in found.values():
+        call = candidate.output.identified
+        if call in proven:
+            kept.append(replace(candidate, layout=proven[call]))
+        elif candidate.layout.kind == "channels_first":  # as every convolution puts it out
+            kept.append(candidate)
+        else:
+            unproven.append(candidate.output.name)
+    return kept, tuple(unproven)
+
+
+def _attempt_proof(classifier: Classifier, possible: Mapping[Call, Sequence[Layout]]) -> dict[Call, Layout]:
+    """`proven_layouts`; none where the passes for the proof fail."""
+    try:
+        return proven_layouts(classifier, possible)
+    except Exception as error:  # a network may contain anything
+        if out_of_memory(error):
+            raise
+        log.info("no layout of tokens could be proven", exc_info=True)
+        return {}
+
+
+def _reached(classifier: Classifier, found: Sequence[_Candidate]) -> set[Call]:
+    """The calls at whose places the logits have a gradient."""
+    layouts = {c.output.identified: c.layout for c in found}
+    arranged = {call: layout for call, layout in layouts.items() if layout.kind != "channels_first"}
+    return layouts.keys() - arranged.keys() | (places_reached(classifier, arranged) if arranged else set())
+
+
+def _gate_after(
+    classifier: Classifier, default: _Candidate, found: Sequence[_Candidate], layers: Mapping[str, Layer]
+) -> str | None:
+    """The name of the normalisation after the automatic layer that all gradients of its places pass through."""
+    if default.layout.kind != "tokens" or all(layer.reached for layer in layers.values()):
+        return None
+    later = {
+        c.output.identified: c.layout
+        for c in found
+        if c.index > default.index
+        and c.layout == default.layout
+        and layers[c.output.name].reached
+        and layers[c.output.name].calls == 1
+    }
+    start = default.output.identified
+    gate = last_gate(classifier, start, list(later), {start: default.layout, **later}) if later else None
+    return gate[0] if gate else None
+
+
+def choose_layer(found: FeatureLayers, name: str, method: str, by_gradient: bool = True) -> str:
     """The layer called `name`; the automatic one for `auto`.
 
-    Raises `Refused` if there are no layers, none for `auto`, or if the layer runs several times side by side, and
-    `InvalidParameter` of `method` if none has that name.
+    Raises `Refused` if there are no layers, none for `auto`, or if the layer runs several times side by side, or has no
+    gradient although the method goes `by_gradient`; and `InvalidParameter` of `method` if none has that name.
     """
     if not found.layers:
-        raise Refused(
-            "Grad-CAM needs a spatial feature map (N, C, h, w), and this model has none (it works on tokens or "
-            "channels-last arrays, or pools at once). Take another method."
-        )
+        raise Refused(_no_layers(found))
     if name == "auto":
-        return found.default if found.default is not None else _refuse_automatic(found.layers, method)
+        return found.default if found.default is not None else _refuse_automatic(found, method)
     names = [layer.name for layer in found.layers]
     layer = found.find(name)
     if layer is None:
@@ -150,19 +252,39 @@ def choose_layer(found: FeatureLayers, name: str, method: str) -> str:
         )
     if layer.calls > 1 and not layer.mirrored_calls:
         raise Refused(_runs_several_times(layer))
+    if by_gradient and not layer.reached:
+        other = f" The last one that they are read from is «{found.default}»." if found.default else ""
+        raise Refused(
+            f"The patch tokens of «{layer.name}» get no gradient: after it only the class token is read. A class "
+            f"activation map of it would be zero everywhere. Take an earlier layer.{other}"
+        )
     return layer.name if layer.mirrored_calls or layer.call >= 0 else name  # not an alias: call numbers are the layer's
 
 
-def _refuse_automatic(layers: list[Layer], method: str) -> NoReturn:
+def _no_layers(found: FeatureLayers) -> str:
+    """Why there are no layers."""
+    if found.unproven:
+        return (
+            "A class activation map needs a spatial feature map, and it could not be shown that the places of this "
+            f"model's tokens ({', '.join(found.unproven[-3:])}) follow the picture row by row: their map could lie "
+            "anywhere. Take another method."
+        )
+    return (
+        "A class activation map needs a spatial feature map, (N, C, h, w), (N, h, w, C) or tokens on a grid, and this "
+        "model has none late enough: it pools at once, or its tokens have no grid. Take another method."
+    )
+
+
+def _refuse_automatic(found: FeatureLayers, method: str) -> NoReturn:
     """Say why there is no automatic layer."""
+    layers = found.layers
     repeated = next((layer for layer in reversed(layers) if layer.calls > 1), None)
     if repeated is not None:
         raise Refused(_runs_several_times(repeated))
     near = ", ".join(layer.name for layer in layers[-3:])
     raise Refused(
-        "This model has no late feature map (N, C, h, w) that all of the score passes through: its last layers are "
-        "branches, beside tokens or a skip connection. Take another method, or name a branch by "
-        f"{method}.layer: {near}."
+        "This model has no late feature map that all of the score passes through: its last layers are branches, beside "
+        f"others or a skip connection. Take another method, or name a branch by {method}.layer: {near}."
     )
 
 
@@ -173,38 +295,6 @@ def _runs_several_times(layer: Layer) -> str:
         "of one run would hide the others, and how their places in the picture belong together is not known. Explain "
         "the network without that average, or take another method."
     )
-
-
-class Capture:
-    """Holds the captured layer's feature maps of a pass, (N, C, h, w), one for each call, as leaves of the graph."""
-
-    def __init__(self) -> None:
-        self.calls: list[Tensor] = []
-
-    @property
-    def features(self) -> Tensor:
-        """Those of the last call."""
-        return self.calls[-1]
-
-
-@contextmanager
-def captured(classifier: Classifier, layer: str) -> Iterator[Capture]:
-    """A context in which each pass stores the layer's output in the `Capture`, and goes on with a clone of it.
-
-    The clone is needed: torchvision's densenet121 applies an in-place ReLU right after `features`.
-    """
-    capture = Capture()
-
-    def keep(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        features = output.detach().requires_grad_()
-        capture.calls.append(features)
-        return features.clone()
-
-    handle = classifier.network.get_submodule(layer).register_forward_hook(keep)
-    try:
-        yield capture
-    finally:
-        handle.remove()
 
 
 def _outputs(classifier: Classifier, probe: Tensor) -> tuple[list[_Output], Tensor | None, Counter[str]]:
@@ -254,15 +344,6 @@ def _recorder(name: str, outputs: list[_Output], calls: Counter[str]):  # type: 
     return record
 
 
-def _is_spatial(tensor: Tensor, probe: Tensor) -> bool:
-    """Whether a tensor is (N, C, h, w) with several positions and the probe's aspect."""
-    if tensor.ndim != 4 or tensor.shape[-1] * tensor.shape[-2] <= 1:
-        return False
-    h, w = tensor.shape[-2:]
-    height, width = probe.shape[-2:]
-    return abs(h * width - w * height) <= max(height, width)  # strides may round by one cell
-
-
 def _has_positions(tensor: Tensor) -> bool:
     """Whether a tensor has positions in the picture: (N, C, h, w), (N, h, w, C) or tokens (N, L, C)."""
     return sum(side > 1 for side in tensor.shape[1:]) > 1
@@ -277,3 +358,7 @@ def _is_weightless(module: nn.Module, *words: str) -> bool:
 def _has_weights(module: nn.Module) -> bool:
     """Whether the module itself (not a child) multiplies by a weight matrix or kernel."""
     return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
+
+
+def _is_normalisation(module: nn.Module) -> bool:
+    return "norm" in type(module).__name__.lower()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from .classifier import Classifier
+from .layouts import Layout
 from .torch_state import clean_state
 
 # The axes along which a picture can be mirrored; with both it is turned by 180°.
@@ -32,7 +33,9 @@ class MirroredCall:
         return map.flip(self.mirrored) if self.mirrored else map
 
 
-def find_mirrored_calls(classifier: Classifier, module: str, calls: tuple[int, ...]) -> tuple[MirroredCall, ...]:
+def find_mirrored_calls(
+    classifier: Classifier, module: str, calls: tuple[int, ...], layout: Layout
+) -> tuple[MirroredCall, ...]:
     """The calls of a module, if they all see the same picture, each mirrored or not; else none.
 
     Two tests decide. The first call's feature maps of a mirrored picture must be the other call's of the picture; that
@@ -41,7 +44,7 @@ def find_mirrored_calls(classifier: Classifier, module: str, calls: tuple[int, .
     """
     picture = classifier.noise_pictures(1)
     with clean_state():
-        first_axes = _mirror_of(classifier, module, calls[0], picture)
+        first_axes = _mirror_of(classifier, module, calls[0], picture, layout)
         if first_axes is None:
             return ()
         with torch.no_grad():
@@ -57,10 +60,12 @@ def find_mirrored_calls(classifier: Classifier, module: str, calls: tuple[int, .
     return tuple(found)
 
 
-def _mirror_of(classifier: Classifier, module: str, call: int, picture: Tensor) -> tuple[int, ...] | None:
+def _mirror_of(
+    classifier: Classifier, module: str, call: int, picture: Tensor, layout: Layout
+) -> tuple[int, ...] | None:
     """Along which axes the picture is mirrored in a call; None where that cannot be told."""
     x = classifier.to_memory_format(picture).clone().requires_grad_()
-    features = _outputs(classifier, module, x)[call]
+    features = layout.spatial(_outputs(classifier, module, x)[call])
     height, width = (max(1, side // 4) for side in features.shape[-2:])
     (gradient,) = torch.autograd.grad(features[..., :height, :width].square().sum(), x)
     magnitude, (rows, columns) = gradient.abs().sum((0, 1)), (side // 2 for side in picture.shape[-2:])

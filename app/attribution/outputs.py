@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
-# A part of the answer by its name or place, or a function that takes the answer and returns the logits.
-Output = str | int | Callable[[Any], Any]
+from .answers import parts_of, shape_of
+from .scalar_output import ScalarOutput
+
+# A part of the answer by its name or place, or a function that takes the answer and returns the logits; or a score in
+# place of logits.
+Output = str | int | Callable[[Any], Any] | ScalarOutput
 
 
 class NoLogits(ValueError):
@@ -35,21 +38,24 @@ def logits_in(answer: object, count: int, output: Output | None = None) -> Logit
 
     By `output` where it is given. Else the answer itself; or the part called `logits`; or the first part that has a row
     for each picture (of several outputs, as of detectors or networks with auxiliary heads). A network of one class may
-    answer with (N,), and one that drops a batch of one with (classes,). Raises `NoLogits`.
+    answer with (N,), and one that drops a batch of one with (classes,). A score in place of logits is (N, 1). Raises
+    `NoLogits`, or `ScoreFailed` for such a score.
     """
+    if isinstance(output, ScalarOutput):
+        return Logits(output(answer, count), output.name)
     if output is not None:
         found = _chosen(answer, output)
         rows = rows_of(found, count)
         if rows is None:
             raise NoLogits(
-                f"output: «{_name(output)}» is {_shape(found)}, and no logits (N, classes) of {count} picture"
+                f"output: «{_name(output)}» is {shape_of(found)}, and no logits (N, classes) of {count} picture"
             )
         return Logits(rows, _name(output))
-    parts = _parts(answer)
+    parts = parts_of(answer)
     if parts is None:
         rows = rows_of(answer, count)
         if rows is None:
-            raise NoLogits(f"the network must answer with logits of shape (N, classes), not {_shape(answer)}")
+            raise NoLogits(f"the network must answer with logits of shape (N, classes), not {shape_of(answer)}")
         return Logits(rows)
     known = {name: rows for name, part in parts.items() if (rows := rows_of(part, count)) is not None}
     if "logits" in known:
@@ -57,7 +63,7 @@ def logits_in(answer: object, count: int, output: Output | None = None) -> Logit
     # those of (N, classes) as they are, if there are any
     tables = {name: rows for name, rows in known.items() if getattr(parts[name], "ndim", 0) == 2} or known
     if not tables:
-        shapes = ", ".join(f"{name}: {_shape(part)}" for name, part in parts.items()) or "nothing"
+        shapes = ", ".join(f"{name}: {shape_of(part)}" for name, part in parts.items()) or "nothing"
         raise NoLogits(f"none of the network's outputs are logits of shape (N, classes): {shapes}")
     first = next(iter(tables))
     return Logits(tables[first], first, tuple((name, rows.shape[1]) for name, rows in tables.items()))
@@ -77,7 +83,7 @@ def rows_of(values: object, count: int) -> Tensor | None:
     return values if values.ndim == 2 and len(values) == count and values.shape[1] else None
 
 
-def _chosen(answer: object, output: Output) -> object:
+def _chosen(answer: object, output: str | int | Callable[[Any], Any]) -> object:
     """The part of an answer that `output` names. Raises `NoLogits`."""
     if callable(output):
         try:
@@ -86,7 +92,7 @@ def _chosen(answer: object, output: Output) -> object:
             raise NoLogits(
                 f"output: «{_name(output)}» fails on the network's answer ({type(error).__name__}: {error})"
             ) from error
-    parts = _parts(answer) or {}
+    parts = parts_of(answer) or {}
     if isinstance(output, int):
         names = list(parts)
         if -len(names) <= output < len(names):
@@ -95,31 +101,9 @@ def _chosen(answer: object, output: Output) -> object:
         return parts[output]
     elif hasattr(answer, output):
         return getattr(answer, output)
-    known = ", ".join(f"{name}: {_shape(part)}" for name, part in parts.items()) or f"one alone, {_shape(answer)}"
+    known = ", ".join(f"{name}: {shape_of(part)}" for name, part in parts.items()) or f"one alone, {shape_of(answer)}"
     raise NoLogits(f"output: the network has no output «{output}»; it has {known}")
 
 
-def _parts(answer: object) -> dict[str, object] | None:
-    """The parts of an answer by name, or by place where they have none; None where it is a tensor."""
-    if isinstance(answer, Mapping):
-        return {str(name): part for name, part in answer.items()}
-    if isinstance(answer, tuple) and hasattr(answer, "_asdict"):
-        return dict(answer._asdict())
-    if isinstance(answer, (tuple, list)):
-        return {str(place): part for place, part in enumerate(answer)}
-    if dataclasses.is_dataclass(answer) and not isinstance(answer, type):
-        return {field.name: getattr(answer, field.name) for field in dataclasses.fields(answer)}
-    if not isinstance(answer, Tensor) and isinstance(getattr(answer, "logits", None), Tensor):
-        return {"logits": answer.logits}  # type: ignore[attr-defined]
-    return None
-
-
-def _name(output: Output) -> str:
+def _name(output: str | int | Callable[[Any], Any]) -> str:
     return getattr(output, "__name__", "the function given") if callable(output) else str(output)
-
-
-def _shape(values: object) -> str:
-    if not isinstance(values, Tensor):
-        return type(values).__name__
-    kind = "" if values.is_floating_point() else f"{str(values.dtype).removeprefix('torch.')} "
-    return f"{kind}{tuple(values.shape)}"

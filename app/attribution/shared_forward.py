@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -27,6 +27,8 @@ class ForwardPass:
     def __init__(self, classifier: Classifier, pictures: Tensor, layers: Iterable[str] = ()) -> None:
         self.classifier, self.pictures = classifier, pictures
         self.features: dict[str, Tensor] = {}
+        # features and gradients that were taken, by score, layer and numbers of calls
+        self.taken: dict[tuple[Score, str, tuple[int, ...]], list[tuple[Tensor, Tensor]]] = {}
         if classifier.calling.one_by_one and len(pictures) > 1:
             layers = ()  # a layer runs once for each picture, and a recording has one run only
         names = tuple(layers)
@@ -90,14 +92,15 @@ class SharedEngine(Engine):
 
     def gradients(self, pictures: Tensor, rule: Rule | None = None) -> Tensor:
         graph = self._graph
-        if not graph.is_for(pictures) or not graph.logits.requires_grad:
+        own_pass = rule is not None and rule.recording() is not None
+        if own_pass or not graph.is_for(pictures) or not graph.logits.requires_grad:
             return super().gradients(pictures, rule)
         self._used["plain"] = None
         try:
             with clean_state():
                 if rule is not None:
                     rule(graph.logits)
-                gradient = self._differentiate(graph.x)
+                (gradient,) = self._differentiate(graph.x)
         finally:
             if rule is not None:
                 rule.remove()  # other users of this graph do not apply it
@@ -106,31 +109,55 @@ class SharedEngine(Engine):
         counters.add(len(pictures))
         return finite(gradient.contiguous())
 
-    def _differentiate(self, at: Tensor) -> Tensor | None:
-        """∂S/∂at on the shared graph; None where it does not depend on that, or a pass of its own is needed."""
+    def _differentiate(self, *at: Tensor) -> Sequence[Tensor | None]:
+        """∂S/∂at on the shared graph, in one backward pass; None where it does not depend on that, or a pass of its own
+        is needed."""
+        nothing = [None] * len(at)
         is_stale = self._graph.calling != self.classifier.calling  # it has been found out since that this graph fails
         if is_stale or self.classifier.calling.by_backward or not self._graph.logits.requires_grad:
-            return None
+            return nothing
         try:
             total = self.score(self._graph.logits).sum()
-            return torch.autograd.grad(total, at, retain_graph=True, allow_unused=True)[0]
+            return torch.autograd.grad(total, at, retain_graph=True, allow_unused=True)
         except RuntimeError as error:
             if not self.classifier.adapt(error):
                 raise
-            return None
+            return nothing
 
-    def features(self, pictures: Tensor, layer: str) -> tuple[Tensor, Tensor]:
+    def features_of_calls(self, pictures: Tensor, layer: str, calls: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """As an `Engine`'s; taken once for a score, and kept with the pass for all that ask for it again."""
+        graph, key = self._graph, (self.score, layer, tuple(calls))
+        if not graph.is_for(pictures):
+            return super().features_of_calls(pictures, layer, calls)
+        if key not in graph.taken and key[2] == (-1,) and layer in graph.features:
+            self._take_all()
+        if key not in graph.taken:  # which raises the reason, if there is one
+            graph.taken[key] = super().features_of_calls(pictures, layer, calls)
+        self._used["plain"] = None
+        return graph.taken[key]
+
+    def on_graph(self, pictures: Tensor, layer: str, calls: Sequence[int]) -> tuple[Tensor, Tensor] | None:
+        """S, summed over the pictures, and a layer's feature map, both on the shared graph; None where the pass does
+        not hold that, or a pass of its own is needed."""
         graph = self._graph
         features = graph.features.get(layer)
-        if not graph.is_for(pictures) or features is None or not features.requires_grad:
-            return super().features(pictures, layer)
+        is_stale = graph.calling != self.classifier.calling
+        if features is None or tuple(calls) != (-1,) or is_stale or not graph.is_for(pictures):
+            return None
+        return (self.score(graph.logits).sum(), features) if features.requires_grad else None
+
+    def _take_all(self) -> None:
+        """Keep features and gradients of every recorded layer, by one backward pass as far as the earliest."""
+        graph = self._graph
+        recorded = {name: features for name, features in graph.features.items() if features.requires_grad}
         with clean_state():
-            gradient = self._differentiate(features)
-        if gradient is None:
-            return super().features(pictures, layer)  # which raises the reason, if there is one
-        counters.add(len(pictures))
-        self._used["plain"] = None
-        return features.detach().contiguous(), finite(gradient.contiguous())
+            gradients = self._differentiate(*recorded.values()) if recorded else []
+        if any(gradient is not None for gradient in gradients):
+            counters.add(len(graph.pictures))
+        for (name, features), gradient in zip(recorded.items(), gradients, strict=True):
+            if gradient is not None:
+                both = features.detach().contiguous(), finite(gradient.contiguous())
+                graph.taken[self.score, name, (-1,)] = [both]
 
 
 @contextmanager

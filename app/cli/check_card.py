@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +31,7 @@ from ..zoo.weights import Weights
 from ..zoo.zoo import Zoo
 
 Verdict = Literal["ok", "note", "refused", "wrong"]
-CHEAP_COUNT = 8  # steps or samples: enough to see whether a method works
+CHEAP_COUNT = 8  # steps, samples, masks or channels: enough to see whether a method works
 MIN_SPREAD = 1e-3  # if logits differ less than this share of their spread between pictures, the model is useless
 
 
@@ -80,18 +81,17 @@ def _check_weights(spec: ModelSpec, weights: Weights) -> Iterator[CheckResult]:
 def _other_keys(spec: ModelSpec, source: File, path: Path) -> tuple[str, ...]:
     if source.key is not None:
         return ()
-    _, build = builders(spec.card, len(spec.labels))[0]
-    try:
-        return match_state_dict(build().state_dict(), read_nested(path, spec.card.file), None, source.prefix).others
-    except Exception:  # loading the model will report it
-        return ()
+    for _, build in builders(spec.card, len(spec.labels)):  # the first that fits is the one that is loaded
+        with suppress(Exception):  # loading the model will report it
+            return match_state_dict(build().state_dict(), read_nested(path, spec.card.file), None, source.prefix).others
+    return ()
 
 
 def _network(spec: ModelSpec, loaded: LoadedModel) -> Iterator[CheckResult]:
     count = sum(p.numel() for p in loaded.classifier.parameters())
     size = "×".join(map(str, (spec.input.channels, *spec.input.size)))
     try:
-        operations = loaded.inspection.operations
+        operations = loaded.inspection.operations  # a rule changes the activations, and leaves the gates as they are
         inside = f"activations: {_list_counts(operations.guided)}, gates: {_list_counts(operations.gates)}"
     except Refused as refused:
         inside = refused.detail
@@ -132,12 +132,14 @@ def _check_predictions(
 def _layers(inspection: Inspection) -> CheckResult:
     layers = inspection.layers
     if not layers:
-        return CheckResult("Grad-CAM layers", "refused", "none: there is no spatial feature map (N, C, h, w)")
+        return CheckResult("Grad-CAM layers", "refused", "none: there is no spatial feature map")
     listed = ", ".join(f"{x.name} {x.shape[0]}×{x.shape[1]}×{x.shape[2]}" for x in reversed(layers[-6:]))
     more = f" … {len(layers)} in all" if len(layers) > 6 else ""
     default = inspection.default_layer
     if default is None:
-        return CheckResult("Grad-CAM layers", "note", f"{listed}{more}; none is taken by itself: see grad_cam")
+        return CheckResult(
+            "Grad-CAM layers", "note", f"{listed}{more}; none is taken by itself: the line «grad_cam» below says why"
+        )
     taken = "the first one" if default == layers[-1].name else default
     return CheckResult("Grad-CAM layers", "ok", f"{listed}{more}; {taken} is the default")
 
@@ -169,9 +171,9 @@ def _try_method(method: Method[Any], loaded: LoadedModel, x: torch.Tensor, setti
 
 
 def cheap_parameters(method: Method[Any], count: int = CHEAP_COUNT, side: int = 128) -> Parameters:
-    """Cheap parameters of a method: few steps or samples, large windows for pictures of `side`."""
+    """Cheap parameters of a method: few steps, samples, masks or channels, large windows for pictures of `side`."""
     fields = method.Parameters.model_fields
-    given: dict[str, int] = {name: count for name in ("steps", "samples") if name in fields}
+    given: dict[str, int] = {name: count for name in ("steps", "samples", "masks", "channels") if name in fields}
     if "stride" in fields:
         given |= {"window": max(1, side // 2), "stride": max(1, side // 2)}
     return method.Parameters.model_validate(given)

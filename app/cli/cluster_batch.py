@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from ray.exceptions import RayActorError
@@ -125,10 +126,10 @@ class ClusterBatch:
 
 def explain_on_cluster(
     entries: Sequence[ImageFile], request: Explain, settings: Settings, address: str, console: Console
-) -> bool:
+) -> dict[Path, Problem]:
     """Explain many pictures on a cluster, each into its folder on this machine.
 
-    Returns whether all could be explained. Raises `Problem`.
+    Returns why some could not be explained, by their folders. Raises `Problem`.
     """
     cluster = ClusterConnection(settings, address)
 
@@ -144,4 +145,4 @@ def explain_on_cluster(
         progress.print_summary()
     finally:
         cluster.leave()
-    return not progress.failed
+    return progress.problems

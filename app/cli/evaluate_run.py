@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,14 @@ from rich.console import Console
 from ..attribution.memory import keep_freed_memory
 from ..contract.jobs import Explain
 from ..contract.wire import JsonObject
+from ..evaluation.box_file import read_boxes
+from ..evaluation.box_pointing import BOX_POINTING, TOLERANCE, BoxParameters
 from ..evaluation.output import write_all
 from ..evaluation.pointing_game import DEFAULT_GRIDS, PointingGame
 from ..evaluation.progress import EvaluationProgress
 from ..evaluation.report import group_failures
-from ..evaluation.run import Evaluation, EvaluationResults
+from ..evaluation.run import Evaluation, EvaluationResults, GivenBoxes
+from ..evaluation.targets import resolve
 from ..images.image_files import ImageFile
 from ..pipeline.batch import READERS
 from ..pipeline.context import Context
@@ -32,13 +36,18 @@ CACHE_FOLDER = ".parts"  # in the folder for results: what a run that is started
 @dataclass(frozen=True)
 class EvaluateOptions:
     """Options of an evaluation beside the request: the folder of pictures, the folder for results, the number of grids
-    (None: the default if there are enough pictures), the least confidence, and the command line for the report."""
+    of the pointing game (None: the default if there are enough pictures), the least probability of the top class of a
+    picture in a grid, the command line for the report, the class of the maps (None: the top class), and a file of boxes
+    with the tolerance of the pointing game in pixels (None: the default)."""
 
     folder: Path
     out: Path
     grids: int | None
     confidence: float
     command: str
+    target: str | None = None
+    boxes: Path | None = None
+    tolerance: float | None = None
 
 
 def evaluate_folder(
@@ -49,11 +58,16 @@ def evaluate_folder(
     # the limits protect servers; here the user's own machine computes
     context = Context.open(settings.model_copy(update={"max_work": sys.maxsize, "max_panels": sys.maxsize}), READERS)
     context.decoders.warm()
-    fetch_all(context.zoo, request.models or (settings.default_model,), settings, console)
+    models = tuple(dict.fromkeys(request.models)) or (settings.default_model,)
+    # a picture is named by its folder for results, as in a/cat.jpg
     names = {entry: str(entry.folder.relative_to(options.out)) for entry in entries}
+    folders = {names[entry]: Path(os.path.abspath(entry.path)).parent.name for entry in entries}
+    targets = resolve(options.target, context.zoo, models, folders)
+    boxes = _boxes(options, names.values(), console)
+    fetch_all(context.zoo, models, settings, console)
     with ProgressBars(console) as bars:
         progress = EvaluationProgress(bars)
-        evaluation = Evaluation(request, context, ResultCache(options.out / CACHE_FOLDER), progress)
+        evaluation = Evaluation(request, context, ResultCache(options.out / CACHE_FOLDER), progress, targets, boxes)
         results = evaluation.measure(entries, names)
         if options.grids != 0:
             PointingGame(evaluation, results, options.grids or DEFAULT_GRIDS, options.confidence).play(entries, names)
@@ -63,9 +77,23 @@ def evaluate_folder(
     return not results.failed
 
 
+def _boxes(options: EvaluateOptions, pictures: Iterable[str], console: Console) -> GivenBoxes:
+    """The boxes in the file that was named; what is left out is told. Raises `Problem`."""
+    if options.boxes is None:
+        return GivenBoxes()
+    found = read_boxes(options.boxes, pictures)
+    if found.left_out:
+        console.print(found.left_out, highlight=False, markup=False, soft_wrap=True)
+    tolerance = TOLERANCE if options.tolerance is None else options.tolerance
+    return GivenBoxes(found.by_picture, BoxParameters(tolerance=tolerance))
+
+
 def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) -> JsonObject:
     """The report's head: request, pictures, models and versions."""
     request = evaluation.request
+    metrics = {metric.id: given.model_dump() for metric, given in evaluation.panels[0].metrics}
+    if evaluation.boxes.by_picture:
+        metrics[BOX_POINTING.id] = evaluation.boxes.parameters.model_dump()
     return {
         "folder": options.folder.resolve().name,
         "date": datetime.now(UTC).date().isoformat(),
@@ -75,12 +103,14 @@ def report_head(evaluation: Evaluation, options: EvaluateOptions, count: int) ->
         "score": request.score,
         "pictures": count,
         "confidence": options.confidence,
+        "target": evaluation.targets.wanted,
         "models": {
             id: {"fingerprint": evaluation.load(id).classifier.fingerprint, **evaluation.inputs[id].model_dump()}
             for id in evaluation.models
         },
         "methods": {panel.method.id: panel.parameters.model_dump() for panel in evaluation.panels},
-        "metrics": {metric.id: given.model_dump() for metric, given in evaluation.panels[0].metrics},
+        "metrics": metrics,
+        "boxes": len(evaluation.boxes.by_picture),
     }
 
 

@@ -11,7 +11,9 @@ from rich.console import Console
 
 from ..attribution.memory import keep_freed_memory
 from ..contract.events import AcceptedEvent, DoneEvent, Event, PanelEvent, PredictionEvent, ProgressEvent
-from ..contract.jobs import Explain
+from ..contract.jobs import AddMap, Explain
+from ..contract.measure_job import measure_job
+from ..contract.problems import Problem
 from ..contract.records import Explanation
 from ..images.image_files import ImageFile
 from ..pipeline.archive import files, part_reader, with_file_names
@@ -23,6 +25,7 @@ from ..pipeline.pipeline import run
 from ..pipeline.problems import as_problem
 from ..pipeline.progress import PanelBars, ProgressBars
 from ..pipeline.resume import ResultFolder, require_writable, write_file
+from ..pipeline.turns import Run
 from ..settings import Settings
 from ..storage.stores import AnyStore
 from .progress import FolderProgress, notes, refusals
@@ -30,8 +33,13 @@ from .progress import FolderProgress, notes, refusals
 WRITERS = max(1, min(4, (os.cpu_count() or 1) // 4))
 
 
-def explain_one(job: Explain, settings: Settings, folder: Path, console: Console) -> Explanation:
-    """Run a job and write its results into `folder`. Returns the record. Raises `Problem`."""
+def explain_one(
+    job: Explain, settings: Settings, folder: Path, console: Console, maps: Sequence[tuple[str, bytes]] = ()
+) -> Explanation:
+    """Run a job and write its results into `folder`, with `maps` that were made elsewhere (title, .npy) beside them.
+
+    Returns the record. Raises `Problem`.
+    """
     require_writable(folder)
     context = _open(job, settings, console)
     record: Explanation | None = None
@@ -40,14 +48,32 @@ def explain_one(job: Explain, settings: Settings, folder: Path, console: Console
         for event in run(job, context):
             if event is not None:
                 record = _update_bars(event, console, panels) or record
+        for title, values in maps:
+            record = _add_map(AddMap(job.id, values, title), job, context)
     assert record is not None  # the last event is `done`
     _write(record, context.store, folder)
     _print_summary(record, folder, console)
     return record
 
 
-def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Settings, console: Console) -> bool:
-    """Explain many pictures, each into its folder. Returns whether all could be explained. Raises `Problem`."""
+def _add_map(added: AddMap, job: Explain, context: Context) -> Explanation:
+    """Put a map beside those of an explanation, and measure what was asked for of all. Returns the record."""
+    record = _record_of(run(added, context))
+    if not job.metrics:
+        return record
+    return _record_of(run(measure_job(record, record.panels[-1].id, job.picture, job.metrics, job.options), context))
+
+
+def _record_of(events: Run) -> Explanation:
+    (record,) = [event.record for event in events if isinstance(event, DoneEvent)]
+    return record
+
+
+def explain_many(
+    entries: Sequence[ImageFile], request: Explain, settings: Settings, console: Console
+) -> dict[Path, Problem]:
+    """Explain many pictures, each into its folder. Returns why some could not be, by their folders. Raises
+    `Problem`."""
     for folder in dict.fromkeys(entry.folder.parent for entry in entries):
         require_writable(folder)
     batch = Batch(request, _open(request, settings, console), is_kept)
@@ -60,7 +86,7 @@ def explain_many(entries: Sequence[ImageFile], request: Explain, settings: Setti
             else:
                 progress.add_skipped(result.entry)
     progress.print_summary()
-    return not progress.failed
+    return progress.problems
 
 
 def is_kept(entry: ImageFile, mark: str) -> bool:

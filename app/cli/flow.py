@@ -13,9 +13,9 @@ from ..contract.events import ResultEvent
 from ..contract.flows import GradientFlow
 from ..contract.jobs import Flow
 from ..contract.parsing import parse_class, parse_size, parse_target
-from ..settings import Settings, operator_settings
+from ..settings import Settings
 from ..storage.temporary import temporary_folder
-from .options import fit_of, score_of
+from .options import ModelFolder, fit_of, score_of, settings_with
 
 console = Console()
 LEVEL_STYLES = {"note": "[cyan]note[/]", "doubt": "[yellow]doubt[/]"}
@@ -29,14 +29,16 @@ def flow(
     score: Annotated[str, typer.Option(help="logit, log_probability or probability")] = "logit",
     fit: Annotated[str | None, typer.Option(help="crop, pad or squash; else the model's own way")] = None,
     size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
+    models: ModelFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, as the REST interface has it")] = False,
 ) -> None:
     """Show the gradient's norm at every layer, dead and saturated activations, and how much of the gradient each
     pooling passes on."""
     classes = parse_target(target), parse_class(against)
     job = Flow(image.read_bytes(), model, *classes, score_of(score), fit_of(fit), parse_size(size))
+    chosen = settings_with(models)
     with temporary_folder() as store:
-        settings = operator_settings().model_copy(update={"store": store})
+        settings = chosen.model_copy(update={"store": store})
         result = _compute(job, settings)
     if as_json:
         console.print_json(json.dumps(result.to_dict()))

@@ -1,4 +1,4 @@
-"""The command line: gradoscope serve | explain | evaluate | flow | models | methods | doctor"""
+"""The command line: gradoscope serve | explain | evaluate | flow | lab | models | methods | doctor"""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from . import cluster as cli_cluster
 from . import evaluate as cli_evaluate
 from . import explain as cli_explain
 from . import flow as cli_flow
+from . import lab as cli_lab
 from . import models as cli_models
 from .doctor import command as cli_doctor
 
@@ -146,14 +147,21 @@ def _address(settings: Settings, listener: socket.socket) -> str:
 app.command()(cli_explain.explain)
 app.command()(cli_evaluate.evaluate)
 app.command()(cli_flow.flow)
+app.command()(cli_lab.lab)
 app.command()(cli_doctor.doctor)
 
 
 @app.command()
-def methods() -> None:
+def methods(as_json: cli_models.AsJson = False) -> None:
     """List the methods, with their parameters, bounds and defaults."""
     from ..attribution.methods.base import methods as registered_methods
+    from ..contract.catalogue import Methods
+    from ..pipeline.catalogue import describe_method
 
+    if as_json:
+        described = [describe_method(method) for method in registered_methods().values()]
+        typer.echo(json.dumps(Methods(methods=described).to_dict(), indent=2, ensure_ascii=False))
+        return
     for method in registered_methods().values():
         console.print(f"\n[bold]{method.id}[/]  {method.title} ({method.year}) · {method.paper.url}", highlight=False)
         console.print(f"  {method.summary}", highlight=False)

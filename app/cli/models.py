@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 from collections.abc import Iterator
@@ -30,15 +31,26 @@ VERDICT_STYLES = {
 }
 
 
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, in the form of the REST interface")]
+
+
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+def models(context: typer.Context, as_json: AsJson = False) -> None:
     """List the models, and whether their weights are here."""
     if context.invoked_subcommand is not None:
+        if as_json:
+            raise typer.BadParameter(f"--json lists the models; {context.invoked_subcommand} does not take it")
         return
+    from ..contract.catalogue import Models
+    from ..pipeline.catalogue import catalogue
     from ..zoo.zoo import Zoo
 
     settings = operator_settings()
     zoo = Zoo(settings)
+    if as_json:
+        offered = catalogue(zoo, settings).to_dict()
+        typer.echo(json.dumps({name: offered[name] for name in Models.model_fields}, indent=2, ensure_ascii=False))
+        return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     marked = {id: f"{escape(id)} *" if id == settings.default_model else escape(id) for id in zoo.specs}
     table.add_column("id", no_wrap=True, min_width=max(map(len, marked.values()), default=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from rich.console import Console
 
@@ -47,6 +48,11 @@ class FolderProgress:
         """It could not be explained."""
         self.failed.append((entry, problem))
         self._advance(entry)
+
+    @property
+    def problems(self) -> dict[Path, Problem]:
+        """Why pictures could not be explained, by the folders for their results."""
+        return {entry.folder: problem for entry, problem in self.failed}
 
     def print_summary(self) -> None:
         """Print what became of the pictures, in a few lines."""

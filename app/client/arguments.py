@@ -20,7 +20,21 @@ Options = Mapping[str, Mapping[str, Any]]
 T = TypeVar("T")
 
 
-class SharedArguments(TypedDict, total=False):
+class PlainArguments(TypedDict, total=False):
+    """The arguments of `explain` beside picture, model and score; see `SharedArguments`."""
+
+    sample: str | None
+    methods: str | Sequence[str] | None
+    target: Target | Sequence[Target] | None
+    against: Target | None
+    options: Options | None
+    seed: int
+    fit: Fit | None
+    size: int | tuple[int, int] | None
+    metrics: str | Sequence[str] | None
+
+
+class SharedArguments(PlainArguments, total=False):
     """The arguments of `explain` beside picture and model.
 
     `sample` is the id of a shipped picture, instead of `image`. `methods` are ids; the default is the six methods.
@@ -31,16 +45,7 @@ class SharedArguments(TypedDict, total=False):
     their parameters.
     """
 
-    sample: str | None
-    methods: str | Sequence[str] | None
-    target: Target | Sequence[Target] | None
-    against: Target | None
     score: ScoreKind
-    options: Options | None
-    seed: int
-    fit: Fit | None
-    size: int | tuple[int, int] | None
-    metrics: str | Sequence[str] | None
 
 
 class ExplainArguments(SharedArguments, total=False):
@@ -61,11 +66,14 @@ class FlowArguments(TypedDict, total=False):
     size: int | tuple[int, int] | None
 
 
-OTHER = ("image", "model", "progress", "input", "labels", "output")  # arguments of `explain` that are checked elsewhere
+# arguments of `explain` that are checked elsewhere
+OTHER = ("image", "model", "progress", "input", "labels", "output", "activation")
 OF_INPUT = ("mean", "std", "channels", "transform", "interpolation", "crop_fraction", "resize")
 HINTS = {
     **{name: f'It belongs into input=, as in input={{"{name}": …}}.' for name in OF_INPUT},
-    **dict.fromkeys(("input", "labels", "output"), "It is of a network in memory: see gradoscope.explain."),
+    **dict.fromkeys(
+        ("input", "labels", "output", "activation"), "It is of a network in memory: see gradoscope.explain."
+    ),
 }
 
 
@@ -145,6 +153,12 @@ class Arguments:
 
 
 def _score(value: object) -> ScoreKind:
+    if callable(value):
+        raise Unprocessable(
+            "score: a function makes the score of a network in memory only: gradoscope.explain(…, model=module, "
+            f"score=function). A server takes one of {', '.join(get_args(ScoreKind))}.",
+            field="score",
+        )
     return cast(ScoreKind, one_of("score", value, get_args(ScoreKind)))
 
 

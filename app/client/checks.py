@@ -7,11 +7,12 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, cast
 
-from ..contract.parsing import MAX_SEED, SURROGATE, TOP, did_you_mean
+from ..contract.parsing import MAX_SEED, SURROGATE, TOP, did_you_mean, one_of
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
 
 if TYPE_CHECKING:
+    from ..attribution.activation import Activation
     from ..attribution.outputs import Output
 
 MAX_QUOTED = 80  # characters of a wrong value that a message quotes
@@ -110,10 +111,15 @@ def options(value: object) -> dict[str, JsonObject]:
     for name, parameters in value.items():
         if not isinstance(name, str) or not isinstance(parameters, Mapping):
             raise invalid_argument(f"options.{name}", parameters, 'is no mapping of parameters, e.g. {"samples": 100}')
+    return plain_json("options", value)
+
+
+def plain_json(field: str, value: Mapping[Any, Any]) -> JsonObject:
+    """A mapping with plain numbers and lists, as JSON has it. Raises `Unprocessable`."""
     try:
-        plain: dict[str, JsonObject] = json.loads(json.dumps(dict(value), allow_nan=False, default=_plain))
+        plain: JsonObject = json.loads(json.dumps(dict(value), allow_nan=False, default=_plain))
     except (TypeError, ValueError, RecursionError) as error:
-        raise Unprocessable(f"options: {str(error)[:200]}.", field="options") from error
+        raise Unprocessable(f"{field}: {str(error)[:200]}.", field=field) from error
     return plain
 
 
@@ -161,6 +167,11 @@ def output(value: object) -> Output | None:
     if value is None or callable(value) or (isinstance(value, str) and value.strip()):
         return cast("Output | None", value)
     raise invalid_argument("output", value, "is neither the name of an output, nor its place, nor a function")
+
+
+def activation(value: object) -> Activation | None:
+    """What the network ends in. Raises `Unprocessable`."""
+    return None if value is None else cast("Activation", one_of("activation", value, ("softmax", "sigmoid")))
 
 
 def invalid_argument(field: str, value: object, why: str) -> Unprocessable:

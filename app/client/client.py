@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -13,6 +13,7 @@ import httpx2
 
 from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Models, SampleBody, Samples
 from ..contract.estimates import EstimateBody, Estimates
+from ..contract.experiments import ExperimentBody, ExperimentResult, Experiments
 from ..contract.flows import GradientFlow
 from ..contract.jobs import Fit
 from ..contract.predictions import Classes, FoundClass, Prediction, Predictions
@@ -22,6 +23,7 @@ from ..contract.version import VERSION
 from . import requests as calls
 from .arguments import ExplainArguments, FlowArguments, Options
 from .events import Done, Event, Listener, client_event
+from .experiments import Experiment, ExperimentListener, checked_call, experiment_listener, heard
 from .pictures import Picture
 from .progress import listener_for
 from .requests import ApiCall
@@ -29,6 +31,7 @@ from .responses import (
     client_closed,
     connection_as_problem,
     event_of,
+    experiment_event_of,
     headers,
     parse_response,
     part_path,
@@ -125,6 +128,42 @@ class Client:
         """
         call = calls.measure(explanation if isinstance(explanation, str) else explanation.id, panel, metrics, options)
         return self._explanation_of(parse_response(Record, self._send(call)))
+
+    def add_map(
+        self, explanation: str | Explanation, values: Any, title: str, *, beside: str | None = None
+    ) -> Explanation:
+        """Put a map that was made elsewhere beside those of an explanation: `values`, (H, W) or (C, H, W), of the size
+        that the model saw. It gets model and class of the panel `beside`, by its id; the first one if none is named.
+
+        Returns the explanation with the map, which is the last one. Raises `Problem`.
+        """
+        call = calls.add_map(explanation if isinstance(explanation, str) else explanation.id, values, title, beside)
+        return self._explanation_of(parse_response(Record, self._send(call)))
+
+    def experiments(self) -> list[ExperimentBody]:
+        """The experiments of the lab, each with its question and the JSON Schema of its parameters."""
+        return parse_response(Experiments, self._send(calls.get("/experiments"))).experiments
+
+    def experiment(
+        self, id: str, parameters: Mapping[str, Any] | None = None, *, seed: int = 0,
+        progress: bool | ExperimentListener = False, **named: Any,
+    ) -> Experiment:  # fmt: skip
+        """Run an experiment of the lab: `client.experiment("through_time", length=50)`.
+
+        Parameters are arguments, or stand in the mapping `parameters`. `progress=True` shows a bar; a function is
+        called with each event: `accepted`, `progress`, `partial` with the figures so far, `done`. Raises `Problem`.
+        """
+        given, number = checked_call(parameters, named, seed)
+        if progress is False:
+            return Experiment(parse_response(ExperimentResult, self._send(calls.experiment(id, given, number))))
+        with experiment_listener(progress) as listener:
+            response = self._send(calls.experiment(id, given, number, calls.EVENTS), stream=True)
+            with closing(response), connection_as_problem(self.url):
+                for message in httpx2.EventSource(response):
+                    event = experiment_event_of(message)
+                    if event is not None and (found := heard(event, listener)) is not None:
+                        return found
+        raise stream_ended()
 
     def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""

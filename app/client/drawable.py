@@ -14,7 +14,7 @@ from ..images.map_grid import MapCell
 
 
 class Panel(Protocol):
-    """One map with what is told of it."""
+    """One map; `cell` is what is written beside it: title, class, status, seconds, diagnostics."""
 
     @property
     def id(self) -> str: ...

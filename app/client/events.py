@@ -19,7 +19,7 @@ from .results import Explanation
 
 @dataclass(frozen=True)
 class Planned:
-    """A panel that will be computed: method, model, class (None: not known yet) and cost in gradient evaluations."""
+    """A panel that will be computed: method, model, class (None: not known yet) and cost in evaluations."""
 
     id: str
     model: str

@@ -63,7 +63,8 @@ def of_panel(panel: Panel, reading: Appearance) -> Figure:
 
 
 def of_explanation(explanation: Explanation, reading: Appearance) -> Figure:
-    """Rows are model × class, the first column what the model saw, the others methods."""
+    """Rows are model × class, the first column what the model saw, the others methods. `score` of a row and of a cell
+    is a text: the class explained, as in «tiger cat − espresso»."""
     grid = map_grid(panel.cell for panel in explanation)
     panels = {panel.id: panel for panel in explanation}
     width, height = len(grid.columns) + 1, max(1, len(grid.rows))

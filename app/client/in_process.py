@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import nn
 
+from ..attribution.activation import Activation
 from ..attribution.outputs import Output
+from ..attribution.scalar_output import ScalarOutput, ScoreFunction
 from ..contract.events import DoneEvent, Event, MetricEvent, PanelEvent, PredictionEvent
 from ..contract.jobs import Explain
 from ..contract.parsing import parse_size
@@ -21,6 +24,8 @@ from ..contract.problems import ComputationFailed, Unprocessable
 from ..contract.records import Explanation as Record
 from ..contract.records import PanelUrls
 from ..images.decoder_pool import DecoderPool
+from ..images.input_spec import Input
+from ..images.preprocess import preprocess, requested_input
 from ..images.samples import read_sample
 from ..pipeline.archive import part_reader
 from ..pipeline.catalogue import titles
@@ -63,6 +68,8 @@ class ModelSet:
     input: InputLike | None = None
     labels: tuple[str, ...] | None = None
     output: Output | None = None
+    activation: Activation | None = None
+    score: ScoreFunction | None = None
 
     @classmethod
     def of(
@@ -71,6 +78,8 @@ class ModelSet:
         input: InputLike | None,
         labels: tuple[str, ...] | None,
         output: Output | None = None,
+        activation: Activation | None = None,
+        score: ScoreFunction | None = None,
     ) -> ModelSet:
         """Models by the names in a mapping, else by their ids and the names of their Python classes. Raises
         `Unprocessable`."""
@@ -88,10 +97,31 @@ class ModelSet:
             else:
                 named[name or _unused_name(type(model).__name__, named)] = model
         networks = {name: model for name, model in named.items() if isinstance(model, nn.Module)}
-        for argument, given in (("input", input), ("labels", labels), ("output", output)):
+        of_networks = {"input": input, "labels": labels, "output": output, "activation": activation}
+        for argument, given in of_networks.items():
             if given is not None and not networks:
                 raise Unprocessable(f"{argument}= is of an nn.Module; a model's id has its own.", field=argument)
-        return cls(tuple(named), networks, input, labels, output)
+        return cls(tuple(named), networks, input, labels, output, activation, score)
+
+    def check_score(self, arguments: Arguments) -> None:
+        """Raise `Unprocessable` where an argument does not go with a score that a function makes."""
+        if self.score is None:
+            return
+        if not self.networks or len(self.ids) > len(self.networks):
+            raise Unprocessable(
+                "score: a function makes the score of networks in memory: model=module. A model's id has logits: "
+                'score="logit", "log_probability" or "probability".',
+                field="score",
+            )
+        of_classes: dict[str, object] = {"labels": self.labels, "output": self.output, "activation": self.activation}
+        of_classes |= {"target": arguments.target, "against": arguments.against}
+        for name, given in of_classes.items():
+            if given is not None and given != ():
+                raise Unprocessable(
+                    f"{name}: it is of classes, and score= is a function of all that the network answers. Leave "
+                    f"{name}= out, and choose in the function.",
+                    field=name,
+                )
 
     @property
     def device(self) -> torch.device | None:
@@ -157,14 +187,11 @@ class InProcess:
                         field="input",
                     )
                 data = png(preprocessed)
-            in_memory = [
-                InMemoryModel(id, network, input_spec, models.labels, models.output)
-                for id, network in models.networks.items()
-            ]
+            in_memory = _in_memory(models, input_spec, preprocessed, arguments)
             if said := _input_warning(models.input):
                 # reported for the line that called `explain`
                 warnings.warn(said.format(names=" and ".join(models.networks)), stacklevel=4)
-        job = job_of(arguments, data, models.ids)
+        job = job_of(arguments, data, models)
         with self.zoo.using(in_memory):
             fetch_all(self.zoo, [id for id in models.ids if id not in models.networks], self.settings)
             explanation = run_and_listen(job, context, listener)
@@ -172,6 +199,19 @@ class InProcess:
             for note in seen.notes:
                 warnings.warn(f"{seen.model}: {note.detail}", stacklevel=4)
         return explanation
+
+
+def _in_memory(models: ModelSet, input_spec: Input, image: Image.Image, arguments: Arguments) -> list[InMemoryModel]:
+    """The networks of a call; those with a score of their own are probed with the picture itself."""
+    output, probe = models.output, None
+    if models.score is not None:
+        output = ScalarOutput.of(models.score)
+        requested = requested_input(input_spec, arguments.fit, parse_size(arguments.sides))
+        probe = torch.from_numpy(preprocess(image, requested).pixels)
+    return [
+        InMemoryModel(id, network, input_spec, models.labels, output, models.activation, probe)
+        for id, network in models.networks.items()
+    ]
 
 
 _instances: dict[tuple[torch.device | None, int], InProcess] = {}
@@ -240,11 +280,11 @@ def _drop_addresses(event: Event | None) -> None:
         event.record.url = ""
 
 
-def job_of(arguments: Arguments, picture: bytes, models: tuple[str, ...]) -> Explain:
+def job_of(arguments: Arguments, picture: bytes, models: ModelSet) -> Explain:
     return Explain(
         id=secrets.token_hex(16),
         picture=picture,
-        models=models,
+        models=models.ids,
         methods=arguments.method_ids,
         targets=arguments.classes,
         against=arguments.class_against,
@@ -254,6 +294,7 @@ def job_of(arguments: Arguments, picture: bytes, models: tuple[str, ...]) -> Exp
         fit=arguments.fit,
         size=parse_size(arguments.sides),
         metrics=as_tuple(arguments.metrics),
+        score_name="" if models.score is None else ScalarOutput.of(models.score).name,
     )
 
 

@@ -8,8 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 from urllib.parse import quote
 
+import numpy as np
+
+from ..contract.arrays import npy
 from ..contract.jobs import Fit
 from ..contract.parsing import SURROGATE
+from ..contract.uploaded_map import checked_title, uploaded_values
+from ..contract.wire import JsonObject
 from . import checks
 from .arguments import (
     Arguments,
@@ -25,6 +30,7 @@ from .pictures import Picture
 from .results import Explanation
 
 BASE = "/api/v1"
+JSON = "application/json"
 EVENTS = "text/event-stream"
 
 
@@ -39,6 +45,7 @@ class RequestArguments(TypedDict, total=False):
     data: Fields
     files: dict[str, tuple[str, bytes]]
     params: Fields
+    content: bytes
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,10 @@ class ApiCall:
     path: str
     data: Fields = field(default_factory=dict)
     picture: bytes | None = None
+    map: bytes | None = None
     params: Fields = field(default_factory=dict)
-    accept: str = "application/json"
+    accept: str = JSON
+    json: bytes | None = None
 
     def __post_init__(self) -> None:
         """Raises `Unprocessable` for text that cannot be sent."""
@@ -67,8 +76,13 @@ class ApiCall:
             given["data"] = self.data
         if self.picture is not None:
             given["files"] = {"image": ("image", self.picture)}
+        if self.map is not None:
+            given["files"] = {"map": ("map.npy", self.map)}
         if self.params:
             given["params"] = self.params
+        if self.json is not None:
+            given["content"] = self.json
+            given["headers"]["content-type"] = JSON
         return given
 
 
@@ -76,7 +90,7 @@ def get(path: str, **params: Any) -> ApiCall:
     return ApiCall("GET", BASE + path, params=params)
 
 
-def explain(image: Picture | None, arguments: ExplainArguments, accept: str = "application/json") -> ApiCall:
+def explain(image: Picture | None, arguments: ExplainArguments, accept: str = JSON) -> ApiCall:
     """POST /explanations."""
     call = Arguments.checked(arguments)
     picture = picture_bytes(image, call.sample)
@@ -109,11 +123,29 @@ def estimate(model: str | None, methods: Any, options: Options | None, size: Any
     return ApiCall("POST", f"{BASE}/estimates", _without_none(given))
 
 
+def experiment(id: str, parameters: JsonObject, seed: int, accept: str = JSON) -> ApiCall:
+    """POST /experiments/{id}."""
+    body = json.dumps({"parameters": parameters, "seed": seed}).encode()
+    return ApiCall("POST", f"{BASE}/experiments/{_segment(id)}", accept=accept, json=body)
+
+
 def measure(id: str, panel: str, metrics: Any, options: Options | None) -> ApiCall:
     """POST /explanations/{id}/panels/{panel}/metrics."""
     path = f"{BASE}/explanations/{_segment(id)}/panels/{_segment(panel)}/metrics"
     given = {"metrics": checks.ids("metrics", metrics), "options": json.dumps(checks.options(options))}
     return ApiCall("POST", path, _without_none(given))
+
+
+def add_map(id: str, values: Any, title: str, beside: str | None) -> ApiCall:
+    """POST /explanations/{id}/maps; `values` is an array, or a tensor, (H, W) or (C, H, W). Raises `Unprocessable`."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().numpy()
+    array = np.asarray(values)
+    if array.dtype.hasobject:
+        raise checks.invalid_argument("values", values, "is no array of numbers")
+    checked = uploaded_values(npy(array))
+    given = {"title": checked_title(title), "panel": beside}
+    return ApiCall("POST", f"{BASE}/explanations/{_segment(id)}/maps", _without_none(given), map=npy(checked))
 
 
 def classes(model: str, query: str, limit: int) -> ApiCall:

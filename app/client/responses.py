@@ -14,6 +14,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from ..contract.events import Event, parse_event
+from ..contract.experiment_events import parse_experiment_event
 from ..contract.problem_body import ProblemBody
 from ..contract.problems import BY_STATUS, BadAnswer, NotReached, Problem, Unprocessable, problem_from_body
 
@@ -100,6 +101,12 @@ def connection_as_problem(url: str) -> Iterator[None]:
 def event_of(message: httpx2.ServerSentEvent) -> Event | None:
     """An event of a stream; None for a kind that this client does not know. Raises `ValidationError`."""
     return parse_event(message.event, message.json())
+
+
+def experiment_event_of(message: httpx2.ServerSentEvent) -> Event | None:
+    """An event of an experiment's stream; None for a kind that this client does not know. Raises
+    `ValidationError`."""
+    return parse_experiment_event(message.event, message.json())
 
 
 def stream_ended() -> NotReached:

@@ -17,6 +17,7 @@ from ..contract.predictions import ClassBody, PredictedClass
 from ..contract.problems import BadAnswer, NotFound, Problem, problem_from_body
 from ..contract.records import Explanation as Record
 from ..contract.records import ImageBody, InputBody, PanelBody
+from ..contract.uploaded_map import is_uploaded
 from ..contract.wire import JsonObject
 from ..images.map_grid import NO_CLASS, MapCell
 from ..pipeline import archive as export
@@ -80,8 +81,13 @@ class Panel:
 
     @property
     def title(self) -> str:
-        """The method's title."""
-        return self.explanation.parts.titles().get(self.method, self.method)
+        """The method's title; of an uploaded map its own."""
+        return self.record.title(self.explanation.parts.titles())
+
+    @property
+    def uploaded(self) -> bool:
+        """Whether the map was made elsewhere, and uploaded."""
+        return is_uploaded(self.method)
 
     @property
     def target(self) -> ClassBody | None:

@@ -67,6 +67,7 @@ class MethodBody(WireModel):
     id: str
     title: str
     year: int
+    family: str = Field(description="what it is built on: gradient, path, cam, rule, attention, perturbation or other")
     paper: PaperBody
     summary: str
     strengths: list[str]

@@ -16,7 +16,8 @@ Fit = Literal["crop", "pad", "squash"]  # how a picture with another aspect rati
 class Explain:
     """One POST /explanations: `id` is the explanation's, `picture` the bytes as they were sent.
 
-    `owner` is the name of the client's API key: stored results of one owner are never used for another.
+    `owner` is the name of the client's API key: stored results of one owner are never used for another. `score_name`
+    is that of a function that makes the score, of networks in memory; empty where the score is `score` of a class.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Explain:
     size: tuple[int, int] | None = None
     owner: str = ""
     metrics: tuple[str, ...] = ()
+    score_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,17 @@ class Measure:
     @property
     def picture(self) -> bytes:
         return self.request.picture
+
+
+@dataclass(frozen=True)
+class AddMap:
+    """One POST /explanations/{id}/maps: `values` is a map (C, H, W) of float32 as .npy, `beside` the id of the panel
+    whose model and class it has; empty: the first that has a map."""
+
+    id: str
+    values: bytes
+    title: str
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,16 @@ class Flow:
     score: ScoreKind = "logit"
     fit: Fit | None = None
     size: tuple[int, int] | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class RunExperiment:
+    """One POST /experiments/{id}: an experiment of the lab, by its id, with parameters as JSON has them."""
+
+    experiment: str
+    parameters: JsonObject = field(default_factory=dict)
+    seed: int = 0
     owner: str = ""
 
 
@@ -109,4 +132,4 @@ class Refresh:
     """Read cards and weights again: something changed on disk."""
 
 
-Job = Explain | Measure | Predict | Flow | Estimate | Labels | Locate | Refresh
+Job = Explain | Measure | AddMap | Predict | Flow | RunExperiment | Estimate | Labels | Locate | Refresh

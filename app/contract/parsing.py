@@ -6,14 +6,18 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .problems import Unprocessable
+from .problems import FieldFault, Unprocessable
+
+if TYPE_CHECKING:  # a process that decodes pictures has no room for pydantic
+    from pydantic import ValidationError
 
 SIDES = range(32, 1025)  # that a model input may have, in pixels
 MAX_SEED = 2**63 - 1
 TOP = "top"  # as a target: each model's top class
 T = TypeVar("T", bound=str)
+MAX_FAULTS = 20  # faulty fields that an answer lists: a request may have thousands
 MAX_NESTING = 32  # levels of lists and objects: what is deeper breaks whatever walks over it by recursion
 SURROGATE = re.compile("[\ud800-\udfff]")
 TOO_DEEP = f"is nested more than {MAX_NESTING} levels deep"
@@ -114,3 +118,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """«Did you mean …?» after a space, where a known name is much like `word`; else nothing."""
     similar = difflib.get_close_matches(word[:80], known, 1)
     return f" Did you mean `{similar[0]}`?" if similar else ""
+
+
+def invalid_fields(
+    invalid: ValidationError, place: str, known: Iterable[str], word: str = "parameter"
+) -> Unprocessable:
+    """The refusal of values that pydantic refuses: each fault with its field and bounds, and the name that was meant.
+
+    `place` is what the names of the fields begin with, `known` are the names that there are, `word` is what one of them
+    is called.
+    """
+    names, errors = tuple(known), []
+    for fault in invalid.errors(include_url=False)[:MAX_FAULTS]:
+        name = ".".join((*filter(None, (place,)), *(str(part)[:80] for part in fault["loc"]))) or word
+        reason = fault["msg"].removeprefix("Value error, ").rstrip(".")
+        if fault["type"] == "extra_forbidden":
+            similar = did_you_mean(str(fault["loc"][-1]), names)
+            reason = f"there is no such {word}.{similar} There are: {', '.join(names) or 'none'}"
+        elif fault["type"] == "literal_error" and isinstance(fault["input"], str):
+            choices = re.findall("'([^']*)'", fault["ctx"]["expected"])
+            reason += f".{similar}" if (similar := did_you_mean(fault["input"], choices)) else ""
+        errors.append(FieldFault(field=name, detail=f"{name}: {reason}" + ("" if reason.endswith("?") else ".")))
+    return Unprocessable(" ".join(error["detail"] for error in errors), errors=errors)

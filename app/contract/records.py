@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from .metrics import MeasurementBody
 from .notes import NoteBody
 from .predictions import ClassBody, PredictedClass
 from .problem_body import ProblemBody
+from .uploaded_map import is_uploaded
 from .wire import JsonObject, WireModel
 
 
@@ -80,6 +82,12 @@ class PanelBody(WireModel):
     urls: PanelUrls
     metrics: dict[str, MeasurementBody] = Field({}, description="what was measured of the map")
     problem: ProblemBody | None
+
+    def title(self, titles: Mapping[str, str]) -> str:
+        """What people see: the method's title, by its id in `titles`; of an uploaded map its own, with that word."""
+        if is_uploaded(self.method):
+            return f"{self.parameters.get('title', self.method)} (uploaded)"
+        return titles.get(self.method, self.method)
 
 
 class MissingPanelBody(WireModel):

@@ -11,9 +11,11 @@ from ..attribution.methods.base import methods
 from ..contract.problems import Problem
 from ..contract.wire import JsonObject
 from ..pipeline.resume import write_file
+from .accuracy import accuracies
 from .plots import by_method, mean_curves, plot_path
 from .report import Plots, report
 from .run import EvaluationResults
+from .summary_tables import latex, markdown, tables
 from .tables import GroupedRow, Row, csv_of, rows, summary
 
 
@@ -28,13 +30,16 @@ def write_all(out: Path, head: JsonObject, results: EvaluationResults, seed: int
 
 
 def files(head: JsonObject, results: EvaluationResults, seed: int) -> Iterator[tuple[str, str]]:
-    """Yields (path, text) of results.csv, summary.csv, results.json, the plots and the report."""
+    """Yields (path, text) of results.csv, the summary in three formats, results.json, the plots and the report."""
     all_rows, scalars = rows(results)
     grouped_rows = summary(all_rows, scalars, seed)
     yield "results.csv", csv_of(Row, all_rows)
     yield "summary.csv", csv_of(GroupedRow, grouped_rows)
     yield "results.json", json.dumps(results_json(head, results, grouped_rows), indent=1, ensure_ascii=False)
     titles = {id: method.title for id, method in methods().items()}
+    summary_tables = tables(grouped_rows, scalars, titles, accuracies(results.predictions))
+    yield "summary.md", markdown(summary_tables)
+    yield "summary.tex", latex(summary_tables)
     colours = {id: index for index, id in enumerate(head["methods"])}
     plots = Plots(by_method(grouped_rows, scalars, titles, colours), mean_curves(results, titles, colours, seed))
     for (model, name), svg in {**plots.numbers, **plots.curves}.items():
@@ -53,6 +58,7 @@ def results_json(head: JsonObject, results: EvaluationResults, grouped_rows: lis
             "games": without_thumbs(results.games),
             "grids": without_thumbs(results.grids),
         },
+        "accuracy": [asdict(one) for one in accuracies(results.predictions)],
         "summary": [asdict(line) for line in grouped_rows],
         "not_made": results.failures,
     }

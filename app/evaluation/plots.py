@@ -29,7 +29,7 @@ def by_method(
     """Plots by (model, number): a row for each method, with the mean and its interval."""
     found: dict[tuple[str, str], list[GroupedRow]] = {}
     for row in rows:
-        if not row.against:
+        if not row.against and not row.prediction:
             found.setdefault((row.model, row.number), []).append(row)
     plots = {}
     for (model, number), group in found.items():

@@ -22,7 +22,7 @@ from ..pipeline.resume import hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
 from .grids import CELLS, SIDE, compose, draw_grids, is_hit, localisation
-from .records import CellRecord, GameRecord, GridRecord, Target, not_made
+from .records import CellRecord, GameRecord, GridRecord, Target, is_right, not_made
 from .run import Evaluation, EvaluationResults, MeasuredPicture
 
 DEFAULT_GRIDS = 20  # for each model
@@ -65,10 +65,11 @@ class PointingGame:
         game["pictures"] = len({name for found in fitting.values() for name in found})
         drawn = draw_grids(fitting, self.count, self.evaluation.request.seed)
         if not drawn:
+            right = ", which is right," if self.evaluation.targets.of_folders else ""
             raise Unprocessable(
-                f"No grids for {model}: {game['pictures']} pictures of {len(fitting)} classes have a top class with a "
-                f"probability of {self.confidence:g} or more, and {CELLS} classes are needed. Give more pictures, or a "
-                "lower --confidence."
+                f"No grids for {model}: {game['pictures']} pictures of {len(fitting)} classes have a top class{right} "
+                f"with a probability of {self.confidence:g} or more, and {CELLS} classes are needed. Give more "
+                "pictures, or a lower --confidence."
             )
         loaded, scaled = self._load(model)
         height, width = loaded.size
@@ -89,12 +90,14 @@ class PointingGame:
                 self.results.grids.append(self._play_grid(grid, panel, loaded, progress_weights[panel.id]))
 
     def _confident_pictures(self, model: str) -> dict[int, list[str]]:
-        """The names of pictures with a confident top class, by class."""
+        """The names of pictures with a confident top class, by class; if folders say the true classes, only of
+        pictures that the model gets right."""
         found: dict[int, list[str]] = {}
         for prediction in self.results.predictions:
             if prediction["model"] == model and not prediction["problem"]:
                 best = prediction["classes"][0]
-                if best["probability"] >= self.confidence:
+                wrong = self.evaluation.targets.of_folders and not is_right(prediction)
+                if best["probability"] >= self.confidence and not wrong:
                     found.setdefault(best["index"], []).append(prediction["picture"])
         return found
 

@@ -54,13 +54,15 @@ class PictureRecord(TypedDict):
 
 
 class LookRecord(TypedDict):
-    """What a model predicts for a picture, best first, and a thumbnail of what it saw."""
+    """What a model predicts for a picture, best first, and a thumbnail of what it saw. `target` is the class that was
+    named for the picture, if one was; else the maps explain the best."""
 
     picture: str
     model: str
     problem: ProblemRecord | None
     status: NotRequired[Status]
     classes: NotRequired[list[Target]]
+    target: NotRequired[Target]
     thumb: NotRequired[str]
 
 
@@ -96,6 +98,7 @@ class MapRecord(TypedDict):
     target: Target
     metrics: list[MetricRecord]
     problem: ProblemRecord | None
+    right: NotRequired[bool]  # whether the target, which was named, is the model's top class
     status: NotRequired[Status]
     shape: NotRequired[list[int]]
     statistics: NotRequired[JsonObject]
@@ -158,6 +161,16 @@ class Failure(TypedDict):
     model: NotRequired[str]
     method: NotRequired[str]
     metric: NotRequired[str]
+
+
+def explained_class(prediction: LookRecord) -> Target:
+    """The class that the maps of a picture explain."""
+    return prediction.get("target") or prediction["classes"][0]
+
+
+def is_right(prediction: LookRecord) -> bool:
+    """Whether the class that was named for a picture is the model's top class."""
+    return prediction["target"]["index"] == prediction["classes"][0]["index"]
 
 
 def not_made(problem: Problem) -> NotMade:

@@ -11,15 +11,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..attribution.methods.base import methods
-from ..attribution.metrics.base import metrics
 from ..attribution.metrics.scalars import Scalar
 from ..contract.wire import JsonObject
 from ..settings import shipped
+from .accuracy import accuracies
 from .records import Failure, GameRecord
 from .run import EvaluationResults
-from .scalars import LOCALISATION, figure, main_scalar
+from .scalars import LOCALISATION, figure, main_scalar, measured
 from .svg import STYLE
-from .tables import GroupedRow, Row, grouped
+from .tables import PREDICTIONS, GroupedRow, Row, grouped
 
 SHOWN = 3  # best and worst pictures
 
@@ -53,8 +53,11 @@ def report(
         tokens=Markup((shipped("static") / "css" / "tokens.css").read_text("utf-8")),
         plot_style=Markup(re.sub(r"</?style>", "", STYLE)),
         titles=titles,
-        metric_titles={**{id: metric.title for id, metric in metrics().items()}, "grid_pointing": "Grid pointing game"},
-        papers={id: metric.paper for id, metric in metrics().items()},
+        metric_titles={
+            **{id: metric.title for id, metric in measured().items()},
+            "grid_pointing": "Grid pointing game",
+        },
+        papers={id: metric.paper for id, metric in measured().items()},
         known=scalars,
         main_scalars=[
             scalars[id] for metric in metric_ids if (id := main_scalar(metric) or _first(metric, scalars)) in scalars
@@ -63,6 +66,7 @@ def report(
         pointing=_section(LOCALISATION.metric, lines, scalars, plots) if LOCALISATION.metric in metric_ids else None,
         games=[_game(game, results) for game in results.games],
         overview=_overview(lines),
+        accuracies=accuracies(results.predictions),
         examples=_examples(results, rows, scalars),
         failures=group_failures(results.failures),
         undecoded=sum(picture["problem"] is not None for picture in results.pictures),
@@ -89,18 +93,24 @@ def _first(metric: str, scalars: Mapping[str, Scalar]) -> str:
 def _section(metric: str, lines: list[GroupedRow], scalars: Mapping[str, Scalar], plots: Plots) -> JsonObject:
     """A metric's section: its numbers, each with plots and table rows, and its curves.
 
-    A row with `against` is the difference of two methods: `method` minus `against`.
+    A row with `against` is the difference of two methods: `method` minus `against`. `split` has the rows of the
+    pictures that the model gets right, and of those that it gets wrong.
     """
     numbers = []
     for id, number in scalars.items():
         if number.metric == metric:
             rows_of_number = [line for line in lines if line.number == id]
+            of_all = [line for line in rows_of_number if not line.prediction]
             numbers.append(
                 {
                     "number": number,
                     "plots": [_inline(svg) for (_, name), svg in plots.numbers.items() if name == id],
-                    "lines": [line for line in rows_of_number if not line.against],
-                    "differences": [line for line in rows_of_number if line.against],
+                    "lines": [line for line in of_all if not line.against],
+                    "differences": [line for line in of_all if line.against],
+                    "split": {
+                        prediction: [line for line in rows_of_number if line.prediction == prediction]
+                        for prediction in PREDICTIONS.values()
+                    },
                 }
             )
     curves = [_inline(svg) for (_, name), svg in plots.curves.items() if name == metric]
@@ -116,7 +126,7 @@ def _overview(lines: list[GroupedRow]) -> dict[str, dict[str, dict[str, GroupedR
     """Rows by model, number and method."""
     by_model: dict[str, dict[str, dict[str, GroupedRow]]] = {}
     for line in lines:
-        if not line.against:
+        if not line.against and not line.prediction:
             by_model.setdefault(line.model, {}).setdefault(line.number, {})[line.method] = line
     return by_model
 
@@ -141,9 +151,10 @@ def _examples(
             picture: str, model: str = model, method: str = method, by: dict[str, float] = by_picture
         ) -> JsonObject:
             record = maps[model, method, picture]
-            seen = predictions[model, picture]["thumb"]
-            return {"picture": picture, "value": by[picture], "target": record["target"], "seen": seen,
-                    "map": record["thumb"]}  # fmt: skip
+            seen = predictions[model, picture]
+            wrong = seen["classes"][0] if record.get("right") is False else None  # what the model says instead
+            return {"picture": picture, "value": by[picture], "target": record["target"], "seen": seen["thumb"],
+                    "map": record["thumb"], "top": wrong}  # fmt: skip
 
         ends = {"best": list(map(shown, ordered[:count])), "worst": list(map(shown, ordered[-count:] if count else []))}
         if count:

@@ -15,10 +15,12 @@ from torch import Tensor
 from ..attribution.engine import Engine
 from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Parameters
-from ..attribution.metrics.base import ExplainedMap, Metric
+from ..attribution.metrics.base import ExplainedMap, Metric, MetricCost
+from ..attribution.metrics.boxes import Box, Boxes
 from ..contract.jobs import Explain
 from ..contract.problems import Problem
 from ..contract.wire import JsonObject
+from ..images.decode import reduction
 from ..images.image_files import ImageFile
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..pipeline.batch import READERS, ahead
@@ -33,6 +35,7 @@ from ..pipeline.records import map_and_facts
 from ..pipeline.resume import ResultCache, hash_of
 from ..zoo.loader import LoadedModel
 from . import thumbnails as thumbs
+from .box_pointing import BOX_POINTING, BoxParameters
 from .progress import EvaluationProgress
 from .records import (
     Failure,
@@ -43,9 +46,12 @@ from .records import (
     MapRecord,
     MetricRecord,
     PictureRecord,
+    explained_class,
+    is_right,
     not_made,
     problem_record,
 )
+from .targets import Targets
 
 READ_AHEAD = 4  # pictures that are read and decoded in advance
 TOP_CLASSES = 5
@@ -53,12 +59,31 @@ TOP_CLASSES = 5
 
 @dataclass(frozen=True)
 class MeasuredPicture:
-    """A decoded picture, preprocessed for each model."""
+    """A decoded picture, preprocessed for each model, with the boxes that were named for it.
+
+    A large JPEG is decoded with its sides divided by `reduction`; boxes are in pixels of the picture as it is.
+    """
 
     name: str
     hash: str
     size: tuple[int, int]
     preprocessed: dict[str, PreprocessedImage]
+    boxes: tuple[Box, ...] = ()
+    reduction: int = 1
+
+    def boxes_for(self, model: str) -> Boxes | None:
+        """The boxes as places of a map of a model; None if there are none."""
+        width, height = (side * self.reduction for side in self.size)
+        x0, y0, x1, y1 = (edge * self.reduction for edge in self.preprocessed[model].crop)
+        return Boxes(self.boxes, (width, height), (x0, y0, x1, y1)) if self.boxes else None
+
+
+@dataclass(frozen=True)
+class GivenBoxes:
+    """The boxes that were named, by picture, and the parameters of the pointing game with them."""
+
+    by_picture: Mapping[str, tuple[Box, ...]] = field(default_factory=dict)
+    parameters: BoxParameters = field(default_factory=BoxParameters)
 
 
 @dataclass(frozen=True)
@@ -102,11 +127,21 @@ class EvaluationResults:
 class Evaluation:
     """One request for many pictures: models × methods × metrics. `request` is a job without a picture.
 
-    Raises `Problem` if the request itself is wrong.
+    `targets` says which classes the maps explain, `boxes` where in each picture lies what they should show. Raises
+    `Problem` if the request itself is wrong.
     """
 
-    def __init__(self, request: Explain, context: Context, cache: ResultCache, progress: EvaluationProgress) -> None:
+    def __init__(
+        self,
+        request: Explain,
+        context: Context,
+        cache: ResultCache,
+        progress: EvaluationProgress,
+        targets: Targets | None = None,
+        boxes: GivenBoxes | None = None,
+    ) -> None:
         self.request, self.context, self.cache, self.progress = request, context, cache, progress
+        self.targets, self.boxes = targets or Targets(), boxes or GivenBoxes()
         zoo = context.zoo
         self.panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in self.panels))
@@ -162,7 +197,10 @@ class Evaluation:
                 data = entry.read()
                 image = self.context.decoders.decode(data)
                 preprocessed = {model: preprocess(image, self.inputs[model]) for model in requested}
-                return MeasuredPicture(names[entry], hashlib.sha256(data).hexdigest(), image.size, preprocessed)
+                name, hash = names[entry], hashlib.sha256(data).hexdigest()
+                boxes = self.boxes.by_picture.get(name, ())
+                divided = reduction(data, self.context.settings.max_pixels) if boxes else 1
+                return MeasuredPicture(name, hash, image.size, preprocessed, boxes, divided)
             except OSError as error:
                 return FailedPicture(names[entry], Problem(error.strerror or str(error)))
             except Exception as error:
@@ -172,17 +210,21 @@ class Evaluation:
             yield from ahead(readers, prepare, entries, READ_AHEAD)
 
     def predict(self, picture: MeasuredPicture, model: str) -> LookRecord:
-        """A model's top classes for a picture, and a thumbnail of its input."""
-        key = hash_of("look", picture.hash, self.model_facts(model))
+        """A model's top classes for a picture, the class that its maps explain, and a thumbnail of its input."""
+        target = self.targets.index(model, picture.name)
+        of_target = () if target is None else (target,)
+        key = hash_of("look", picture.hash, self.model_facts(model), *of_target)
         cached = self.cache.read(key)
         if cached is None:
             loaded = self.load(model)
             logits = loaded.logits(self.pixels(picture, model)[None])[0].double().cpu()
-            classes, _ = top_classes(loaded.classifier, logits, TOP_CLASSES, ())
+            classes, named = top_classes(loaded.classifier, logits, TOP_CLASSES, of_target)
             cached = {
                 "classes": [found.to_dict() for found in classes],
                 "thumb": thumbs.of_picture(picture.preprocessed[model].picture),
             }
+            if named:
+                cached["target"] = named[0].to_dict()
             self.cache.write(key, cached)
         return cast(LookRecord, {"picture": picture.name, "model": model, "problem": None, **cached})
 
@@ -199,17 +241,18 @@ class Evaluation:
             self.progress.skip(sum(self._costs[panel.id].progress_weight for panel in self.panels_of(model)))
             return
         results.predictions.append(prediction)
+        target = explained_class(prediction)
         for panel in self.panels_of(model):
             record: MapRecord = {
                 "picture": picture.name, "model": model, "method": panel.method.id, "id": panel.id,
-                "target": prediction["classes"][0], "metrics": [], "problem": None,
+                "target": target, "metrics": [], "problem": None,
             }  # fmt: skip
+            if "target" in prediction:
+                record["right"] = is_right(prediction)
             try:
                 if panel.refusal:
                     raise panel.refusal
-                record = cast(
-                    MapRecord, {**record, **self._measure_map(picture, panel, prediction["classes"][0]["index"])}
-                )
+                record = cast(MapRecord, {**record, **self._measure_map(picture, panel, target["index"])})
             except Exception as error:
                 record = {**record, **not_made(as_problem(error))}
                 self.progress.skip(self._costs[panel.id].progress_weight if panel.refusal else 0)
@@ -220,22 +263,17 @@ class Evaluation:
         method_facts = panel.method.id, panel.parameters.model_dump()
         cache_key = hash_of("map", picture.hash, self.model_facts(panel.model), method_facts, target, self.request.seed)
         part = cast(MapPart, self.cache.read(cache_key) or {"metrics": {}})
-        # by the metric's id and a hash of all else that determines its figures
-        requested = {
-            f"{metric.id} {hash_of(*identity(metric, given)[1:])[:12]}": (metric, given)
-            for metric, given in panel.metrics
-        }
+        requested = self._requested(picture, panel)
         missing = [key for key in requested if key not in part["metrics"]]
         costs = self._costs[panel.id]
-        self.progress.skip(
-            sum(progress_weight(costs.metrics[requested[key][0].id]) for key in requested if key not in missing)
-        )
+        weights = {key: progress_weight(costs.metrics.get(of[0].id, MetricCost())) for key, of in requested.items()}
+        self.progress.skip(sum(weights[key] for key in requested if key not in missing))
         failed: dict[str, MetricRecord] = {}
         if missing or "statistics" not in part:
             explained = self._explain(picture, panel, target, part)
             self.cache.write(cache_key, part)
             for key in missing:
-                record = self._measured(explained, requested[key], progress_weight(costs.metrics[requested[key][0].id]))
+                record = self._measured(explained, requested[key], weights[key])
                 if record["status"] == "failed":
                     failed[key] = record
                 else:
@@ -245,6 +283,15 @@ class Evaluation:
             self.progress.skip(progress_weight(costs.map))
         found = {**part["metrics"], **failed}
         return {**part, "status": "done", "metrics": [found[key] for key in requested]}
+
+    def _requested(self, picture: MeasuredPicture, panel: PlannedPanel) -> dict[str, Chosen]:
+        """What is measured of a map, by the metric's id and a hash of all else that determines its figures."""
+        requested: dict[str, Chosen] = {}
+        of_boxes: tuple[Chosen, ...] = ((BOX_POINTING, self.boxes.parameters),) if picture.boxes else ()
+        for metric, given in (*panel.metrics, *of_boxes):
+            facts = (*identity(metric, given)[1:], *([picture.boxes] if metric.of_boxes else []))
+            requested[f"{metric.id} {hash_of(*facts)[:12]}"] = metric, given
+        return requested
 
     def _explain(self, picture: MeasuredPicture, panel: PlannedPanel, target: int, part: MapPart) -> ExplainedMap:
         """Compute the map for its metrics. Its facts are added to `part`."""
@@ -263,6 +310,7 @@ class Evaluation:
             panel.parameters,
             self.request.seed,
             diagnostics=attribution.diagnostics,
+            boxes=picture.boxes_for(panel.model),
         )
 
     def _measured(self, explained: ExplainedMap, chosen: Chosen, weight: int) -> MetricRecord:

@@ -1,16 +1,18 @@
-"""The single numbers that an evaluation compares: those that the metrics declare, and those of the pointing game."""
+"""The single numbers that an evaluation compares: those that the metrics declare, and those of the pointing games."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from ..attribution.metrics.base import metrics
+from ..attribution.metrics.base import Metric, metrics
 from ..attribution.metrics.findings import Figures
 from ..attribution.metrics.scalars import Scalar
+from .box_pointing import BOX_POINTING
 
-# Of the pointing game: the values come from the cells of grids (`tables`), so there is nothing to take from figures.
+# Of the grid pointing game: the values come from the cells of grids (`tables`), so nothing is taken from figures.
 LOCALISATION = Scalar(
     "grid_pointing.localisation",
     "Grid pointing game: localisation",
@@ -40,6 +42,16 @@ def declared() -> dict[str, tuple[Scalar, ...]]:
     return {metric.id: metric.scalars for metric in ordered if metric.scalars}
 
 
+def measured() -> dict[str, Metric[Any]]:
+    """All that may be measured of a map, by id: the metrics, and the pointing game with boxes."""
+    return {**metrics(), BOX_POINTING.id: BOX_POINTING}
+
+
+def _known() -> dict[str, tuple[Scalar, ...]]:
+    """The numbers that are declared, by what is measured."""
+    return {**declared(), BOX_POINTING.id: BOX_POINTING.scalars}
+
+
 def figure(value: float) -> str:
     """A number as text with three decimals, or two significant digits for very small or large ones; with a true
     minus."""
@@ -49,7 +61,7 @@ def figure(value: float) -> str:
 
 def scalars_of(metric: str, figures: Figures) -> Iterator[tuple[Scalar, float]]:
     """The scalars in a metric's figures that have a finite value. If a metric declares none: each scalar figure."""
-    known = declared().get(metric) or list(_plugin_scalars(metric, figures))
+    known = _known().get(metric) or list(_plugin_scalars(metric, figures))
     for number in known:
         value = number.take(figures)
         if value is not None and np.isfinite(value):
@@ -58,18 +70,18 @@ def scalars_of(metric: str, figures: Figures) -> Iterator[tuple[Scalar, float]]:
 
 def sort_scalars(numbers: Iterable[Scalar]) -> list[Scalar]:
     """Sort scalars as the metrics declare them; those that no metric declares follow, then the pointing game."""
-    listed = [number.id for own in declared().values() for number in own]
+    listed = [number.id for own in _known().values() for number in own]
     places = {id: place for place, id in enumerate([*listed, "", LOCALISATION.id, HITS.id, COVERAGE.id])}
     return sorted(numbers, key=lambda number: places.get(number.id, places[""]))
 
 
 def main_scalar(metric: str) -> str | None:
     """The id of the first scalar of a metric, by which pictures are sorted; None if it declares none."""
-    return next((number.id for number in declared().get(metric, ())), None)
+    return next((number.id for number in _known().get(metric, ())), None)
 
 
 def _plugin_scalars(metric: str, figures: Figures) -> Iterator[Scalar]:
-    known = metrics().get(metric)
+    known = measured().get(metric)
     title, summary = (known.title, known.summary) if known else (metric, "")
     for name, value in figures.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):

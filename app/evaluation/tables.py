@@ -17,13 +17,17 @@ from .run import EvaluationResults
 from .scalars import COVERAGE, HITS, LOCALISATION, scalars_of, sort_scalars
 
 MIN_PICTURES = 2  # pictures needed for an interval
+PREDICTIONS = {True: "right", False: "wrong"}
 # What a value belongs to: (picture, ""), or (grid, the picture in one of its cells).
 PictureOrCell = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One number of one map. If `picture` is a grid, `cell` is the picture in it whose class the map explains."""
+    """One number of one map. If `picture` is a grid, `cell` is the picture in it whose class the map explains.
+
+    `prediction` says of a class that was named whether the model's top class is `right` or `wrong`.
+    """
 
     picture: str
     cell: str
@@ -35,6 +39,7 @@ class Row:
     metric: str
     number: str
     value: float
+    prediction: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class GroupedRow:
 
     In the pointing game a picture is in a cell of several grids: `values` counts its cells too. `mean` is that of all
     values, `median` that of the pictures' own means, and the interval, from `low` to `high`, is over the pictures.
+    `prediction` is empty for all pictures, `right` or `wrong` for those alone that the model gets so.
     """
 
     model: str
@@ -57,6 +63,7 @@ class GroupedRow:
     low: float | None
     high: float | None
     median: float
+    prediction: str = ""
 
 
 def rows(results: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
@@ -66,11 +73,12 @@ def rows(results: EvaluationResults) -> tuple[list[Row], dict[str, Scalar]]:
     for record in results.maps:
         target = record["target"]
         first_columns = (record["picture"], "", record["model"], record["method"], *_target(target))
+        prediction = PREDICTIONS[record["right"]] if "right" in record else ""
         for measured in record["metrics"]:
             if measured["figures"] is not None:
                 for number, value in scalars_of(measured["metric"], measured["figures"]):
                     scalars[number.id] = number
-                    found.append(Row(*first_columns, measured["metric"], number.id, value))
+                    found.append(Row(*first_columns, measured["metric"], number.id, value, prediction))
     for grid in results.grids:
         for cell in grid["cells"]:
             names = (grid["picture"], cell["picture"], grid["model"], grid["method"])
@@ -93,8 +101,17 @@ def _target(target: Target) -> tuple[int, str, float]:
 def summary(found: Iterable[Row], scalars: dict[str, Scalar], seed: int) -> list[GroupedRow]:
     """Mean and median of each number over the pictures, with the mean's interval; then the differences of methods.
 
-    The cells of a picture in several grids belong together: see `GroupedRow`.
+    The cells of a picture in several grids belong together: see `GroupedRow`. Where classes were named, the same
+    follows for the pictures that a model gets right and for those that it gets wrong.
     """
+    all_rows = list(found)
+    lines = _summary(all_rows, scalars, seed, "")
+    for prediction in PREDICTIONS.values():
+        lines += _summary([row for row in all_rows if row.prediction == prediction], scalars, seed, prediction)
+    return lines
+
+
+def _summary(found: Iterable[Row], scalars: dict[str, Scalar], seed: int, prediction: str) -> list[GroupedRow]:
     series: dict[tuple[str, str], dict[str, dict[PictureOrCell, float]]] = {}
     for row in found:
         by_picture_or_cell = series.setdefault((row.model, row.number), {}).setdefault(row.method, {})
@@ -103,12 +120,12 @@ def summary(found: Iterable[Row], scalars: dict[str, Scalar], seed: int) -> list
     for (model, number), methods in series.items():
         scalar = scalars[number]
         for method, values in methods.items():
-            lines.append(_grouped_row(model, method, "", scalar, values, seed))
+            lines.append(_grouped_row((model, method, ""), scalar, values, seed, prediction))
         for first, second in combinations(methods, 2):
             both = [place for place in methods[first] if place in methods[second]]
             if both:
                 differences = {place: methods[first][place] - methods[second][place] for place in both}
-                lines.append(_grouped_row(model, first, second, scalar, differences, seed))
+                lines.append(_grouped_row((model, first, second), scalar, differences, seed, prediction))
     return lines
 
 
@@ -121,8 +138,9 @@ def grouped(found: Iterable[Row]) -> dict[tuple[str, str, str, str], list[float]
 
 
 def _grouped_row(
-    model: str, method: str, against: str, number: Scalar, values: Mapping[PictureOrCell, float], seed: int
+    names: tuple[str, str, str], number: Scalar, values: Mapping[PictureOrCell, float], seed: int, prediction: str
 ) -> GroupedRow:
+    """`names` are those of the model, the method, and the method that it is compared with."""
     by_picture: dict[str, list[float]] = {}
     for (grid, cell), value in values.items():
         by_picture.setdefault(cell or grid, []).append(value)
@@ -131,9 +149,8 @@ def _grouped_row(
     mean = float(np.mean(list(values.values())))
     median = float(np.median([np.mean(cluster) for cluster in clusters]))
     return GroupedRow(
-        model, method, against, number.metric, number.id, number.better, len(clusters), len(values), mean, low, high,
-        median,
-    )  # fmt: skip
+        *names, number.metric, number.id, number.better, len(clusters), len(values), mean, low, high, median, prediction
+    )
 
 
 def csv_of(kind: type[Row] | type[GroupedRow], lines: Iterable[Row | GroupedRow]) -> str:

@@ -56,7 +56,7 @@ def _cells(record: Explanation, titles: dict[str, str]) -> Iterator[MapCell]:
     """The maps of a record."""
     for panel in record.panels:
         yield MapCell(
-            panel.id, panel.model, panel.method, titles.get(panel.method, panel.method),
+            panel.id, panel.model, panel.method, panel.title(titles),
             panel.target.index if panel.target else None, panel.target.label if panel.target else NO_CLASS, None,
             panel.status, panel.problem.detail if panel.problem else None, panel.seconds, panel.diagnostics,
             brief_verdict(panel.metrics),

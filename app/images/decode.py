@@ -153,14 +153,24 @@ def _can_read_heic() -> bool:
     return True
 
 
-def _reduce(picture: ImageFile.ImageFile, max_pixels: int) -> None:
-    """Have a JPEG that is too large decoded smaller, which its format can do; others stay as they are."""
+def reduction(data: bytes, max_pixels: int) -> int:
+    """By how much the sides of the picture in `data` are divided when it is decoded: 1, 2 or 4. Reads its header."""
+    return _reduction(_open(data), max_pixels)
+
+
+def _reduction(picture: ImageFile.ImageFile, max_pixels: int) -> int:
     width, height = picture.size
     reduction = 1
     while reduction <= MAX_REDUCTION and -(-width // reduction) * -(-height // reduction) > max_pixels:
         reduction *= 2
-    if picture.format == "JPEG" and 1 < reduction <= MAX_REDUCTION and max(width, height) <= MAX_SIDE:
-        picture.draft(None, (width // reduction, height // reduction))
+    fits = picture.format == "JPEG" and reduction <= MAX_REDUCTION and max(width, height) <= MAX_SIDE
+    return reduction if fits else 1
+
+
+def _reduce(picture: ImageFile.ImageFile, max_pixels: int) -> None:
+    """Have a JPEG that is too large decoded smaller, which its format can do; others stay as they are."""
+    if (reduction := _reduction(picture, max_pixels)) > 1:
+        picture.draft(None, (picture.width // reduction, picture.height // reduction))
 
 
 def _has_known_signature(data: bytes) -> bool:

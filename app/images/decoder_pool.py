@@ -45,8 +45,8 @@ class DecoderPool:
     Clients take turns: a picture waits for one picture of each other client at most. A picture that was too demanding
     is refused at once when it comes again; its client uses one process at a time for a while.
 
-    The pool's own threads start the processes and wait for them, because Linux ends a process together with the thread
-    that started it.
+    The pool's own threads start the processes and wait for them, because a decoder asks Linux to end it together
+    with the thread that started it.
     """
 
     def __init__(self, settings: Settings, max_processes: int = 2) -> None:

@@ -44,7 +44,7 @@ def find_image_files(paths: Sequence[Path], out: Path | None, recursive: bool) -
     """
     matches = [found for path in paths for found in _matches(path)]
     single_folder = len(matches) == 1 and matches[0].is_dir()
-    out_folder = out or (Path("explanations") / _base_name(matches[0]) if single_folder else Path("explanations"))
+    out_folder = results_folder(paths, out)
     entries: dict[Path, ImageFile] = {}
     for path in matches:
         for picture in _pictures(path, out_folder.resolve(), recursive):
@@ -61,6 +61,13 @@ def find_image_files(paths: Sequence[Path], out: Path | None, recursive: bool) -
         hint = left_out(paths, out, recursive)
         raise Unprocessable(f"There is no picture in {', '.join(map(str, paths))}.{hint and f' {hint}'}")
     return list(entries.values())
+
+
+def results_folder(paths: Sequence[Path], out: Path | None) -> Path:
+    """OUT of `find_image_files`: the folder that holds the folders for the results of all pictures."""
+    matches = [found for path in paths for found in _matches(path)]
+    single_folder = len(matches) == 1 and matches[0].is_dir()
+    return out or (Path("explanations") / _base_name(matches[0]) if single_folder else Path("explanations"))
 
 
 def left_out(paths: Sequence[Path], out: Path | None, recursive: bool) -> str:

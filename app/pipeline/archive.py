@@ -34,21 +34,27 @@ def files(record: Explanation, read: PartReader, titles: dict[str, str]) -> Iter
     yield "README.md", readme(record).encode()
     yield RECORD, json.dumps(record.to_dict(), indent=2, ensure_ascii=False).encode()
     yield "contact_sheet.png", png(sheet(record, read, titles))
-    yield "image.png", _part(read, "image")
-    for model_input in record.inputs:
-        yield f"inputs/{_file_name(model_input.model)}.png", _part(read, f"input:{model_input.model}")
-    for panel in record.panels:
-        if panel.status == "done" and panel.target is not None:
-            name = _panel_name(panel)
-            data = _part(read, f"panel:{panel.id}")
-            yield f"{name}.npy", data
-            yield f"{name}.png", png(draw(reduce_channels(array(data), "abs"), MAGNITUDE_PALETTE, signed=False))
-        for name, part in _metric_maps(panel):
-            map = read(part)
-            if map is not None:
-                yield name, map
+    for part, path in part_files(record).items():
+        data = read(part) if part.startswith("map:") else _part(read, part)
+        if data is not None:
+            yield path, data
+        if data is not None and part.startswith("panel:"):
+            map = draw(reduce_channels(array(data), "abs"), MAGNITUDE_PALETTE, signed=False)
+            yield f"{path.removesuffix('.npy')}.png", png(map)
     if any(panel.metrics for panel in record.panels):
         yield "metrics.csv", metrics_table(record).encode()
+
+
+def part_files(record: Explanation) -> dict[str, str]:
+    """The file of each part by the part's name: image, input:MODEL, panel:ID, map:PANEL:METRIC:NAME."""
+    paths = {"image": "image.png"}
+    for model_input in record.inputs:
+        paths[f"input:{model_input.model}"] = f"inputs/{_file_name(model_input.model)}.png"
+    for panel in record.panels:
+        if panel.status == "done" and panel.target is not None:
+            paths[f"panel:{panel.id}"] = f"{_panel_name(panel)}.npy"
+        paths |= {part: name for name, part in _metric_maps(panel)}
+    return paths
 
 
 def zipped(entries: Iterator[tuple[str, bytes]]) -> Generator[bytes, None, None]:

@@ -118,6 +118,7 @@ class Batch:
         panels = plan(request, zoo, context.settings)
         self.models = tuple(dict.fromkeys(panel.model for panel in panels))
         self._inputs = {id: requested_input(zoo.spec(id).input, request.fit, request.size) for id in self.models}
+        # panels of a class that their model does not have are refused, and have no `against`
         self._against = {panel.model: panel.against for panel in panels if not panel.unknown_class}
         self._fingerprints = {}
         for id in self.models:
@@ -206,7 +207,7 @@ class Batch:
         usable: list[ExplainedPicture] = []
         for picture in chunk:
             try:
-                top = {id: model_input.classes[0].index for id, model_input in picture.model_inputs.items()}
+                top = {id: model_input.top_class for id, model_input in picture.model_inputs.items()}
                 set_targets(picture.panels, top)
             except Problem as problem:
                 yield FailedPicture(picture.entry, problem)
@@ -300,6 +301,8 @@ class Batch:
                 next((p for p in picture.panels_of(model) if p.id == id and not p.refusal), None)
                 for picture in shared.pictures
             ]
+            if not any(panels_to_make):
+                continue
             began = time.monotonic()
             try:
                 loaded = self._load(model)

@@ -39,6 +39,7 @@ def describe_method(method: Method[Any]) -> MethodBody:
         id=method.id,
         title=method.title,
         year=method.year,
+        family=method.family,
         paper=PaperBody(title=method.paper.title, url=method.paper.url),
         summary=method.summary,
         strengths=list(method.strengths),

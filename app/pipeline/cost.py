@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ..attribution.backends.selection import BackendSelector
 from ..attribution.classifier import Classifier
 from ..attribution.methods.base import Method, Parameters
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost
@@ -65,15 +66,40 @@ def panel_cost(inputs: CostInputs, measured: Iterable[tuple[Metric[Any], Paramet
     return PanelCost(inputs.map_cost, metrics, inputs.size)
 
 
-def map_seconds(throughput: Throughput, model: str, cost: MetricCost, size: Size) -> float | None:
-    """What a map will take, by the throughput of the last ones; None before the first."""
-    return throughput.seconds(model, MAP_KEY, cost.total, size)
+def map_key(method: Method[Any]) -> tuple[str, ...]:
+    """The key of a map's throughput. A method without gradients has one of its own: what its passes take has little to
+    do with a gradient's time, nor with another such method's."""
+    return MAP_KEY if method.differentiates else ("map", method.id)
 
 
-def record_map_time(throughput: Throughput, model: str, cost: MetricCost, seconds: float, size: Size) -> None:
+def map_seconds(
+    throughput: Throughput, model: str, cost: MetricCost, size: Size, key: tuple[str, ...] = MAP_KEY
+) -> float | None:
+    """What a map will take, by the throughput of the last ones of its key, or else of gradients, of which a forward
+    pass alone is a third; None before the first."""
+    seconds = throughput.seconds(model, key, cost.total, size)
+    gradients = cost.gradients + cost.forwards / (1 + BACKWARD)
+    return throughput.seconds(model, MAP_KEY, gradients, size) if seconds is None else seconds
+
+
+def record_map_time(
+    throughput: Throughput,
+    model: str,
+    cost: MetricCost,
+    seconds: float,
+    size: Size,
+    key: tuple[str, ...] = MAP_KEY,
+    backend: str = "",
+) -> None:
     """Learn a model's throughput from a map that took `seconds`; one of few evaluations says too little."""
     if cost.total >= MIN_TIMED_EVALUATIONS:
-        throughput.record(model, MAP_KEY, seconds, cost.total, size)
+        throughput.record(model, key, seconds, cost.total, size, backend)
+
+
+def record_backend_time(throughput: Throughput, model: str, backend: BackendSelector, size: Size) -> None:
+    """Learn a model's throughput from passes of the backend in use, where a map by it has not been timed yet."""
+    if backend.seconds is not None and throughput.backend(model, MAP_KEY) != backend.name:
+        throughput.record(model, MAP_KEY, backend.seconds, 1, size, backend.name)
 
 
 def throughput_key(method: Method[Any], metric: Metric[Any], cost: MetricCost) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from ..images.preprocess import requested_input
 from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
-from .cost import components, inputs_of, map_seconds, panel_cost, throughput_key
+from .cost import components, inputs_of, map_key, map_seconds, panel_cost, record_backend_time, throughput_key
 from .model_input import TurnByTurn
 from .panel import micro_batch
 from .plan import Chosen, choose_methods, choose_metrics
@@ -37,16 +37,18 @@ TRIAL_PASSES = 3  # timed passes for one throughput, after a first one that warm
 def estimate(job: Estimate, context: Context) -> Run:
     """Yield the evaluations and seconds of each method, and of each metric of its map if metrics are requested.
 
-    Seconds come from the throughput that was last measured on this model. For a method without a measurement they are
-    None. For a metric without one, a few passes are timed first, unless the job does without (`timed`). If the model
-    cannot be loaded, the evaluations of metrics are an upper bound and their seconds None.
+    Seconds come from the throughput that was last measured on this model with the backend in use. For a method without
+    a measurement they are None. For a metric without one, a few passes are timed first, unless the job does without
+    (`timed`). If the model cannot be loaded, the evaluations of metrics are an upper bound and their seconds None.
     """
     model_input = requested_input(context.zoo.spec(job.model).input, None, job.size)
     chosen_methods, chosen_metrics = choose_methods(job), choose_metrics(job)
+    if (resident := context.zoo.resident(job.model)) is not None:
+        record_backend_time(context.throughput, job.model, resident.backend, resident.size)
     estimates = []
     for method, parameters in chosen_methods:
         cost = CostInputs(method, parameters, model_input.size, classes=0).map_cost  # a map's cost needs no classes
-        seconds = _rounded(map_seconds(context.throughput, job.model, cost, model_input.size))
+        seconds = _rounded(map_seconds(context.throughput, job.model, cost, model_input.size, map_key(method)))
         estimates.append(EstimateBody(method=method.id, gradient_evaluations=cost.total, seconds=seconds, metrics=[]))
     if chosen_metrics:
         with (yield from reserve_models(context.zoo, [job.model])):

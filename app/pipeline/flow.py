@@ -26,7 +26,7 @@ def flow(job: Flow, context: Context) -> Run:
         model_input = yield from make_model_input(context, picture, model, job)
         yield None
         classifier = model_input.load(context.zoo).classifier
-        target, against = choose_classes(job, model, classifier, model_input.classes[0].index)
+        target, against = choose_classes(job, model, classifier, model_input.top_class)
         layers = measure(classifier, model_input.x, Score(target, job.score, against, classifier.multilabel))
     yield ResultEvent(
         result=GradientFlow(

@@ -51,6 +51,7 @@ def _measure(
     context: Context,
 ) -> Generator[Event | None, None, MeasurementBody]:
     metric, parameters = chosen
+    metric.check_classes(explained)
     metric.check(explained, parameters)
     cost = metric.cost(explained.cost_inputs, parameters)
     name, store = measurement_part(panel.id, metric.id), context.store

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import wait
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ..contract import request_id
 from ..contract.jobs import Explain, Flow, Predict
 from ..contract.notes import NoteBody
 from ..contract.predictions import PredictedClass
+from ..contract.problems import Unprocessable
 from ..images.input_spec import Input
 from ..images.preprocess import PreprocessedImage, preprocess, requested_input
 from ..zoo.loader import LoadedModel
@@ -124,6 +126,11 @@ class ModelInput:
     targets: list[PredictedClass]  # predictions for the requested target classes
     notes: list[NoteBody] = field(default_factory=list)  # on the network
 
+    @property
+    def top_class(self) -> int:
+        """The likeliest class; 0 where the score is none of a class, and nothing is predicted."""
+        return self.classes[0].index if self.classes else 0
+
     def load(self, zoo: Zoo) -> LoadedModel:
         """The model for inputs of this size. Reserve it before (`reserve_models`), so that it stays in memory."""
         return zoo.load(self.model, self.input.size)
@@ -140,14 +147,21 @@ def make_model_input(
     classifier = loaded.classifier
     preprocessed, x = picture.preprocessed(input_spec)
     targets = known_indices(job.targets, classifier.labels) if isinstance(job, Explain) else []
-    return ModelInput(
-        model,
-        input_spec,
-        preprocessed,
-        x,
-        *top_classes(classifier, picture.logits(classifier, input_spec), count, targets),
-        network_notes(loaded.behaviour),
-    )
+    logits = picture.logits(classifier, input_spec)
+    if classifier.scalar is not None:
+        check_score(classifier.scalar, model, float(logits[0]))
+    predictions = top_classes(classifier, logits, count, targets) if classifier.scalar is None else ([], [])
+    return ModelInput(model, input_spec, preprocessed, x, *predictions, network_notes(loaded.behaviour))
+
+
+def check_score(name: str, model: str, value: float) -> None:
+    """Raise `Unprocessable` where the score of the picture is no finite number."""
+    if not math.isfinite(value):
+        raise Unprocessable(
+            f"score: «{name}» is {value} for this picture on {model}, and only finite numbers can be explained. Look "
+            "for a logarithm or a division by zero in the function.",
+            field="score",
+        )
 
 
 def top_classes(

@@ -27,13 +27,14 @@ from ..settings import Settings
 from ..storage.stores import AnyStore
 from ..zoo.zoo import Zoo
 from .context import Context
-from .cost import record_map_time
+from .cost import map_key, record_map_time
 from .measure import measure_all
 from .model_input import InputImage, ModelInput
 from .plan import PlannedPanel
 from .problems import as_problem
 from .records import made_panel, map_and_facts, unmade_panel
 from .turns import PROGRESS_SECONDS, Run, TimedGenerator
+from .uploaded import UploadedMap, uploaded_key
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # between two partial maps of a panel
@@ -67,7 +68,9 @@ def make_panel(
             engine = shared.engine(score) if shared else own_engine
             values, facts = yield from compute(panel, engine, model_input.x, job.seed)
             size = model_input.input.size
-            record_map_time(context.throughput, panel.model, panel.map_cost(size), facts.seconds, size)
+            cost, key_of_time = panel.map_cost(size), map_key(panel.method)
+            used = loaded.backend.name
+            record_map_time(context.throughput, panel.model, cost, facts.seconds, size, key_of_time, used)
             context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
         else:
             values, facts = stored
@@ -133,7 +136,9 @@ def panel_key(
     panel: PlannedPanel, job: Explain, context: Context, picture: InputImage, classifier: Classifier, input: Input
 ) -> str:
     """The store's key of a panel: everything that determines its values. The seed counts only for stochastic
-    methods."""
+    methods. An uploaded map has one of its own."""
+    if isinstance(panel.method, UploadedMap):
+        return uploaded_key(context.store, job.id, panel.id)
     return context.store.key(
         "panel",
         picture.hash,

@@ -21,11 +21,24 @@ from ..contract.events import (
     PredictionEvent,
     ResultEvent,
 )
-from ..contract.jobs import Estimate, Explain, Flow, Job, Labels, Locate, Measure, Predict, Refresh
+from ..contract.jobs import (
+    AddMap,
+    Estimate,
+    Explain,
+    Flow,
+    Job,
+    Labels,
+    Locate,
+    Measure,
+    Predict,
+    Refresh,
+    RunExperiment,
+)
 from ..contract.predictions import LabelList, Prediction, Predictions
 from ..contract.problems import ComputationFailed, Problem, problem_from_body
 from ..contract.records import Explanation, InputBody, PanelBody
 from ..contract.server import RefreshResult
+from ..contract.uploaded_map import is_uploaded
 from ..storage.records import load_record
 from ..storage.store import deleted_problem
 from ..storage.stores import AnyStore
@@ -33,6 +46,7 @@ from ..zoo.weights import Location
 from ..zoo.zoo import Zoo
 from .context import Context
 from .estimate import estimate
+from .experiment import experiment
 from .flow import flow
 from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, png, scaled_png
 from .panel import make_panel, shared_passes
@@ -40,6 +54,7 @@ from .plan import PlannedPanel, check_panels, plan, set_targets
 from .problems import as_problem, library_errors_as_problems
 from .records import end_of, input_record, missing_panels, new_record, unmade_panel
 from .turns import Run, reserve_models, round_robin
+from .uploaded import add_map, plan_uploaded
 
 
 def run(job: Job, context: Context) -> Run:
@@ -53,10 +68,14 @@ def _run(job: Job, context: Context) -> Run:
         return explain(job, context)
     if isinstance(job, Measure):
         return measure(job, context)
+    if isinstance(job, AddMap):
+        return add_map(job, context)
     if isinstance(job, Predict):
         return predict(job, context)
     if isinstance(job, Flow):
         return flow(job, context)
+    if isinstance(job, RunExperiment):
+        return experiment(job)
     if isinstance(job, Estimate):
         return estimate(job, context)
     return answer_without_picture(job, context.zoo)
@@ -131,7 +150,9 @@ def measure(job: Measure, context: Context) -> Run:
 def _measure(job: Measure, context: Context) -> Run:
     """See `measure`."""
     request = job.request
-    (panel,) = panels = plan(request, context.zoo, context.settings)
+    foreign = any(map(is_uploaded, request.methods))
+    panels = [plan_uploaded(job, context)] if foreign else plan(request, context.zoo, context.settings)
+    (panel,) = panels
     panel.id = job.panel
     picture = yield from InputImage.open(request.picture, context, request.owner)
     model_inputs = yield from make_model_inputs(request, context, picture, panels)
@@ -216,7 +237,7 @@ def make_model_inputs(
         else:
             model_inputs[model] = model_input
         yield None
-    set_targets(panels, {model: model_input.classes[0].index for model, model_input in model_inputs.items()})
+    set_targets(panels, {model: model_input.top_class for model, model_input in model_inputs.items()})
     return model_inputs
 
 

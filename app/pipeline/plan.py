@@ -13,8 +13,8 @@ from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
 from ..contract.jobs import Estimate, Explain
-from ..contract.parsing import did_you_mean, value_fault
-from ..contract.problems import FieldFault, Problem, Unprocessable
+from ..contract.parsing import did_you_mean, invalid_fields, value_fault
+from ..contract.problems import Problem, Unprocessable
 from ..contract.records import PanelBody
 from ..images.preprocess import requested_input
 from ..settings import Settings
@@ -26,7 +26,6 @@ from .problems import as_problem, library_errors_as_problems
 from .throughput import Size
 
 ALL = "all"  # stands for every metric
-MAX_FAULTS = 20  # faulty parameters of a method that an answer lists: a request may have thousands
 # a metric with its checked parameters
 Chosen = tuple[Metric[Any], Parameters]
 
@@ -189,24 +188,30 @@ def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameter
     try:
         return method.Parameters.model_validate(options)
     except ValidationError as invalid:
-        errors = []
-        for fault in invalid.errors()[:MAX_FAULTS]:
-            name = ".".join(("options", method.id, *(str(part)[:80] for part in fault["loc"])))
-            detail = f"{name}: {fault['msg']}."
-            if fault["type"] == "extra_forbidden":
-                known = method.Parameters.model_fields
-                similar = did_you_mean(str(fault["loc"][-1]), known)
-                detail = f"{name}: there is no such parameter.{similar} There are: {', '.join(known) or 'none'}."
-            errors.append(FieldFault(field=name, detail=detail))
-        raise Unprocessable(" ".join(error["detail"] for error in errors), errors=errors) from invalid
+        raise invalid_fields(invalid, f"options.{method.id}", method.Parameters.model_fields) from invalid
 
 
 def _refusal(panel: PlannedPanel, job: Explain, model: LoadedModel) -> Problem | None:
     refusal = class_problem(panel.model, panel.target, panel.against, job.score, len(model.classifier.labels))
     if refusal is not None:
         return refusal
+    if panel.method.differentiates and (refusal := _no_gradient(model)) is not None:
+        return refusal
     try:
         panel.method.check(model.classifier, panel.parameters)
     except AttributionError as error:
         return as_problem(error)
     return None
+
+
+def _no_gradient(model: LoadedModel) -> Unprocessable | None:
+    """The refusal of methods that differentiate, where a score function has no gradient."""
+    name, inspection = model.classifier.scalar, model.inspection
+    if name is None or inspection.operation_fault is not None or inspection.differentiable:
+        return None
+    free = ", ".join(id for id, method in methods().items() if not method.differentiates)
+    return Unprocessable(
+        f"score: «{name}» does not depend on the picture by differentiable steps, so it has no gradient. Leave out "
+        f"what cuts it: detach(), item(), NumPy, argmax, comparisons. Or take a method without gradients: {free}.",
+        field="score",
+    )

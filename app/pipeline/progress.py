@@ -75,8 +75,9 @@ class ProgressBars:
             self._tell(self._progress.tasks[task])
 
     def finish(self, task: TaskID) -> None:
-        """It is at its end, however far it was."""
-        self.update(task, done=self._progress.tasks[task].total or 0)
+        """It is at its end, however far it was, and if nobody knew how far it would go."""
+        total = self._progress.tasks[task].total
+        self.update(task, done=1 if total is None else total, total=1 if total is None else None)
 
     def _tell(self, task: Task) -> None:
         now = self._clock()

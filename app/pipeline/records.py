@@ -28,6 +28,7 @@ from ..contract.records import (
     PanelBody,
     PanelUrls,
 )
+from ..contract.wire import JsonObject
 from ..zoo.zoo import Zoo
 from .context import Context
 from .findings import findings
@@ -47,7 +48,7 @@ def new_record(job: Explain, context: Context, size: tuple[int, int]) -> Explana
         status="running",
         problem=None,
         seed=job.seed,
-        score=job.score,
+        score=job.score_name or job.score,
         seconds=0.0,
         versions=context.versions,
         image=ImageBody(width=size[0], height=size[1]),
@@ -189,9 +190,14 @@ def map_and_facts(attribution: Attribution, seconds: float, engine: Engine) -> t
     return values, MapFacts(
         shape=list(values.shape),
         statistics=statistics(values),
-        diagnostics={**attribution.diagnostics, "engine": engine_body(engine).to_dict()},
+        diagnostics={**attribution.diagnostics, **score_named(engine), "engine": engine_body(engine).to_dict()},
         seconds=round(seconds, 3),
     )
+
+
+def score_named(engine: Engine) -> JsonObject:
+    """The name of a score that is none of a class: `{"score": name}`; else nothing."""
+    return {} if engine.classifier.scalar is None else {"score": engine.classifier.scalar}
 
 
 def engine_body(engine: Engine) -> EngineBody:

@@ -1,6 +1,7 @@
 """Texts by language: flat keys → text with {names}.
 
-They stand in static/texts/LANGUAGE/*.json, and those of a method or a metric in its own folder (`presentation`).
+They stand in static/texts/LANGUAGE/*.json, those of a method or a metric in its own folder (`presentation`), and those
+of an experiment of the lab in its own too (`lab.wording`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..contract.parsing import unique_names
+from ..lab.registry import experiments
+from ..lab.wording import words
 from ..settings import shipped
 from .presentation import FALLBACK, KINDS, presentations
 
@@ -22,13 +25,13 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 PARTS = {
     "method.": "page",
     "catalogue.": "catalogue",
-    "learn.parameter.": "catalogue",
+    "learn.parameter.": "dialogs",
     "learn.": "learn",
     "guide.": "guide",
     "trust.finding.": "findings",
     "trust.": "measuring",
 }
-WORKBENCH = ("page", "before", "comparing")  # the parts that the workbench needs
+WORKBENCH = ("page", "previous")  # the parts that the workbench needs at once; `dialogs` comes after it
 
 
 @cache
@@ -39,7 +42,10 @@ def texts(language: str) -> Mapping[str, str]:
 
 @cache
 def parts(language: str) -> Mapping[str, Mapping[str, str]]:
-    """The texts of a language by part: the name of their file, which scripts fetch whole."""
+    """The texts of a language by part: the name of their file, which scripts fetch whole.
+
+    Each experiment of the lab is a part, `lab_ID`, whose keys begin with `lab.ID.`.
+    """
     files = sorted((shipped("static") / "texts" / language).glob("*.json"))
     found = {file.stem: list(_file(file).items()) for file in files}
     for kind in KINDS:
@@ -47,6 +53,8 @@ def parts(language: str) -> Mapping[str, Mapping[str, str]]:
             for key, text in presentation.texts(language).items():
                 part = next(part for start, part in PARTS.items() if key.startswith(start))
                 found.setdefault(part, []).append((key, text))
+    for id, experiment in experiments().items():
+        found[f"lab_{id}"] = [(f"lab.{id}.{name}", text) for name, text in words(experiment, language).items()]
     return MappingProxyType({part: unique_names(pairs) for part, pairs in found.items()})
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from ..contract import request_id
 from ..contract.catalogue import Catalogue
 from ..contract.events import ErrorEvent, Event, MetricEvent, PanelEvent
-from ..contract.jobs import Explain, Flow, Job, Measure, Predict
+from ..contract.experiment_events import ExperimentDoneEvent
+from ..contract.jobs import AddMap, Explain, Flow, Job, Measure, Predict, RunExperiment
 from ..contract.problems import (
     DeadlinePassed,
     NotFound,
@@ -26,6 +27,7 @@ from ..contract.problems import (
 from ..contract.records import Ending
 from ..settings import Settings
 from .event_queue import EventQueue
+from .experiment_results import ExperimentResults
 from .quarantine import Quarantine
 from .retry_after import RetryAfter, WorkLeft
 from .telemetry import Telemetry
@@ -57,6 +59,7 @@ class BaseExecutor(ABC):
         self._jobs: dict[int, RunningJob] = {}
         self._numbers = itertools.count()
         self._retry_after, self._quarantine = RetryAfter(), Quarantine()
+        self._experiment_results = ExperimentResults()
         self._stopping = False
         self._catalogue: Catalogue | None = None
         self._catalogue_known = asyncio.Event()
@@ -122,6 +125,11 @@ class BaseExecutor(ABC):
         self._forget_in_workers(explanation)
 
     async def submit(self, job: Job, client: str = "") -> AsyncGenerator[Event, None]:
+        if isinstance(job, RunExperiment) and (known := self._experiment_results.find(job)) is not None:
+            self.telemetry.job_ended("done")
+            yield known.accepted(seconds=0)
+            yield known
+            return
         self._admit(job)
         number = next(self._numbers)
         running = self._jobs[number] = RunningJob(job, client, request_id.current())
@@ -213,6 +221,8 @@ class BaseExecutor(ABC):
                 self.telemetry.panel_ended(event.panel)
             elif isinstance(event, MetricEvent):
                 self.telemetry.metric_ended(event.metric)
+        if isinstance(event, ExperimentDoneEvent) and isinstance(running.job, RunExperiment):
+            self._experiment_results.add(running.job, event)
         running.queue.put(event)
 
     def _update_gauges(self) -> None:
@@ -239,6 +249,8 @@ def check_sendable(job: Job) -> None:
 def _without_picture(job: Job) -> Job:
     if isinstance(job, Measure):
         return replace(job, request=replace(job.request, picture=b""))
+    if isinstance(job, AddMap):
+        return replace(job, values=b"")
     return replace(job, picture=b"") if isinstance(job, Explain | Predict | Flow) else job
 
 

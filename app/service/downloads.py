@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 
-from ..contract.problems import ComputationFailed, Problem
+from ..contract.problems import ComputationFailed, Problem, Unavailable
 from ..settings import Settings
 from ..zoo.download import DownloadProgress, download_weights
 from ..zoo.weights import WeightFile
@@ -77,8 +77,12 @@ class Downloads:
                 pass
 
     def close(self) -> None:
+        """Stop all downloads, also those that wait for a thread. Who watches one gets `Unavailable`."""
         for download in self._running.values():
             download.stop.set()
+            download.problem = Unavailable("The server is shutting down. Ask again: what was received is kept.")
+            download.ended.set()
+        self._running.clear()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, download: _Download, file: WeightFile, model: str, loop: asyncio.AbstractEventLoop) -> None:
@@ -99,5 +103,6 @@ class Downloads:
             loop.call_soon_threadsafe(self._finish, download, file)
 
     def _finish(self, download: _Download, file: WeightFile) -> None:
-        del self._running[file.name]
+        if self._running.get(file.name) is download:
+            del self._running[file.name]
         download.ended.set()

@@ -14,12 +14,14 @@ from ..contract.events import (
     PredictionEvent,
     ProgressEvent,
 )
+from ..contract.experiment_events import ExperimentAcceptedEvent, ExperimentPartialEvent, ExperimentProgressEvent
 
-ONCE = (AcceptedEvent, PredictionEvent, PanelEvent, MetricEvent)
+ONCE = (AcceptedEvent, PredictionEvent, PanelEvent, MetricEvent, ExperimentAcceptedEvent)
+REPLACED = (ProgressEvent, PartialEvent, ExperimentProgressEvent, ExperimentPartialEvent)
 
 
 class EventQueue:
-    """A queue in which a newer `progress` or `partial` of a panel replaces an unread older one.
+    """A queue in which a newer `progress` or `partial` of a panel, or of an experiment, replaces an unread older one.
 
     So a slow reader costs bounded memory and gets the newest state. A retried job sends events again that the client
     already has: `accepted`, `prediction`, `panel` and `metric` pass only once.
@@ -31,7 +33,7 @@ class EventQueue:
         self._seen: set[tuple[str, ...]] = set()
 
     def put(self, event: Event) -> None:
-        if isinstance(event, ProgressEvent | PartialEvent):
+        if isinstance(event, REPLACED):
             for i, waiting in enumerate(self._events):
                 if waiting.name == event.name and _topic(waiting) == _topic(event):
                     self._events[i] = event

@@ -1,4 +1,4 @@
-"""The worker process: only it decodes pictures, loads models and computes."""
+"""The worker process: only it, with its decoder processes, decodes pictures, loads models and computes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def work(connection: Connection, settings: Settings) -> None:
     import_without_compiler()  # timm and torchvision, without torch.compile
     leave_signals_to_parent()
     logs.configure(settings.log_format, "worker")
-    hide_paths(settings)
+    hide_paths(settings)  # messages name the settings of folders instead of the folders: clients read them
     try:
         worker = Worker(connection, settings)
     except Exception as error:
@@ -143,7 +143,7 @@ class Worker:
 
     def _receive(self, message: tuple[Any, ...]) -> None:
         if message[0] == "run":
-            _, number, job, client, request = message
+            _, number, job, client, request = message  # client: for fair turns; request: the id in log lines
             self._scheduler.add(number, self._run(job, self._context), client, request)
         elif message[0] == "cancel":
             self._scheduler.cancel(message[1])
@@ -155,7 +155,7 @@ class Worker:
             self._connection.send(("pong",))
         elif message[0] == "cancel_running_except":
             with suppress(Problem):
-                self._context.store.cancel_running(message[1])
+                self._context.store.cancel_running(except_for=message[1])  # records that nobody computes any more
         elif message[0] == "record_end":
             self._record_end(*message[1:])
         elif message[0] == "stop":
@@ -199,10 +199,11 @@ def warm_up(context: Any) -> None:
     settings = context.settings
     loaded = context.zoo.load(settings.default_model)
     engine = loaded.engine(Score(0), settings.micro_batch)
-    for _ in range(3):
+    for _ in range(3):  # the first passes are slower; the last is recorded
         count = engine.micro_batch
         pictures = loaded.classifier.noise_pictures(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    context.throughput.record(settings.default_model, ("gradients",), time.monotonic() - began, count, loaded.size)
+    seconds, backend = time.monotonic() - began, loaded.backend.name
+    context.throughput.record(settings.default_model, ("gradients",), seconds, count, loaded.size, backend)
     _ = loaded.inspection

@@ -27,7 +27,7 @@ def now(index: sqlite3.Connection) -> float:
     return float(saved + max(0.0, elapsed))
 
 
-def save_now(index: sqlite3.Connection) -> float:
+def now_and_save(index: sqlite3.Connection) -> float:
     """Like `now`, and saves the time in the index."""
     seconds = now(index)
     index.execute("DELETE FROM clock")

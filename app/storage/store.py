@@ -27,7 +27,7 @@ from typing import TypeVar
 
 from ..contract.problems import NotFound, StorageFull
 from ..contract.wire import JsonObject
-from .clock import now, save_now
+from .clock import now, now_and_save
 from .index import Index, as_write_problem
 from .runner import Runner, is_alive
 
@@ -42,7 +42,8 @@ RUN = "run"  # the name of the pin while the explanation itself is computed
 
 
 class Store:
-    """Records by id, and the blobs that they use by name (`source`, `image`, `input:MODEL`, `panel:ID`).
+    """Records by id, and the blobs that they use by name: `source` (the picture as it was sent), `image` (the scaled
+    PNG), `input:MODEL`, `panel:ID`.
 
     Each call raises `NotStored` if the folder cannot be written, `StorageFull` if its disk is full and deleting the
     oldest explanations did not help, `Unavailable` if the index is locked or was damaged.
@@ -79,8 +80,7 @@ class Store:
             raise as_write_problem(error) from error
 
     def key(self, *parts: object) -> str:
-        """HMAC-SHA256 of everything that determines a blob, with the server's secret: nobody can guess it from
-        content."""
+        """A blob's name, not to be guessed from content: HMAC-SHA256 of all that determines it, with our secret."""
         message = json.dumps(parts, sort_keys=True, default=str).encode()
         return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
 
@@ -235,7 +235,7 @@ class Store:
         ones stay. Returns how many went."""
         self._drop_orphans()
         with self._index.transaction() as index:
-            seconds = save_now(index)
+            seconds = now_and_save(index)
             # a record from the future, left by a clock that was wrong, begins to age now
             index.execute("UPDATE record SET created = ? WHERE created > ?", (seconds, seconds))
             index.execute("DELETE FROM pin WHERE until < ?", (seconds,))

@@ -28,6 +28,7 @@ from ..service.local_executor import LocalExecutor
 from ..settings import Settings, shipped
 from ..storage.stores import AnyStore, open_store
 from . import texts
+from .lab_pages import subscripts
 from .middleware.access_log import AccessLogMiddleware
 from .middleware.api_key import ApiKeyMiddleware
 from .middleware.body_limit import BodyLimitMiddleware
@@ -41,7 +42,19 @@ from .middleware.quota import QuotaMiddleware
 from .middleware.security_headers import SecurityHeadersMiddleware
 from .middleware.sessions import Sessions
 from .plugin_pages import asset_folders, template_loader
-from .routes import catalogue, explanations, flows, health, pages, predictions, results, session, weights
+from .routes import (
+    catalogue,
+    experiments,
+    explanations,
+    flows,
+    health,
+    maps,
+    pages,
+    predictions,
+    results,
+    session,
+    weights,
+)
 from .routes import metrics as measuring
 from .routes.rendering import RenderPool
 from .routes.submit import ClientLeft
@@ -62,7 +75,7 @@ def create_app(settings: Settings | None = None, executor: Callable[[Settings], 
     app = FastAPI(
         title="Gradoscope",
         version=VERSION,
-        summary="Why a pretrained CNN says what it says, by six attribution methods side by side",
+        summary="Why an image classifier says what it says, by six attribution methods side by side",
         docs_url=None,
         openapi_url=None,
         redoc_url=None,
@@ -110,7 +123,20 @@ def _lifespan(
 
 
 def _add_routes(app: FastAPI) -> None:
-    for router in (pages, health, catalogue, weights, predictions, flows, results, measuring, explanations, session):
+    for router in (
+        pages,
+        health,
+        catalogue,
+        weights,
+        predictions,
+        flows,
+        results,
+        measuring,
+        maps,
+        explanations,
+        experiments,
+        session,
+    ):
         app.include_router(router.router)
     app.state.static_tree = _static_tree()
     app.mount("/static", StaticFiles(app.state.static_tree))
@@ -139,7 +165,7 @@ def _static_tree() -> StaticTree:
     """What is under /static: our own files, those of methods and metrics, Swagger UI, the texts for scripts."""
     folders = {"": shipped("static"), "swagger": Path(fastapi_offline.__file__).parent / "static"}
     folders |= {f"plugins/{at}": folder for at, folder in asset_folders().items()}
-    sheets = {f"css/{page}.css": [f"css/{name}.css" for name in names] for page, names in pages.SHEETS.items()}
+    sheets = {f"css/{page}.css": [f"css/{name}.css" for name in names] for page, names in pages.sheets().items()}
     return StaticTree(folders, texts.files_for_scripts, sheets)
 
 
@@ -151,6 +177,7 @@ def _templates(tree: StaticTree) -> Jinja2Templates:
     environment = Environment(loader=template_loader(), autoescape=True)
     templates = Jinja2Templates(env=environment, context_processors=[texts.context, addresses])
     templates.env.globals.update(version=VERSION)
+    templates.env.filters["subscripts"] = subscripts
     return templates
 
 

@@ -138,6 +138,8 @@ class ClusterConnection:
 def check_reachable(address: str) -> None:
     """Raise `Unavailable` if nothing listens at HOST:PORT. Ray itself would retry for minutes."""
     host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal():
+        raise Unavailable(f"{address} is no address of a Ray cluster. Write HOST:PORT, as in 127.0.0.1:6379.")
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:

@@ -9,9 +9,12 @@ from pydantic.json_schema import models_json_schema
 
 from ..contract.catalogue import Catalogue
 from ..contract.events import EVENTS
+from ..contract.experiment_events import EXPERIMENT_EVENTS
 from ..contract.wire import JsonObject
 from ..images.palettes import palettes
 from ..images.samples import samples
+from ..lab.registry import experiments
+from ..lab.wording import words
 from ..pipeline.presentation import FALLBACK
 from ..pipeline.texts import texts
 from .middleware.api_key import PUBLIC_PATHS
@@ -38,7 +41,10 @@ CALLS = {
     "estimate": ("post", "/api/v1/estimates"),
     "measure": ("post", "/api/v1/explanations/{id}/panels/{panel}/metrics"),
     "metric_array": ("get", "/api/v1/explanations/{id}/panels/{panel}/metrics/{metric}/{name}.npy"),
+    "add_map": ("post", "/api/v1/explanations/{id}/maps"),
     "flow": ("post", "/api/v1/gradient-flows"),
+    "experiments": ("get", "/api/v1/experiments"),
+    "experiment": ("post", "/api/v1/experiments/{id}"),
     "models": ("get", "/api/v1/models"),
     "classes": ("get", "/api/v1/models/{id}/classes"),
     "methods": ("get", "/api/v1/methods"),
@@ -79,6 +85,7 @@ def describe(base: Document, catalogue: Catalogue | None, keys: bool, language: 
         if catalogue:
             _add_choices(form["properties"], catalogue)
     document["components"]["schemas"] = _event_schemas() | document["components"]["schemas"]
+    _describe_experiments(document["paths"]["/api/v1/experiments/{id}"]["post"])
     _add_links(document["paths"])
     if keys:
         _add_security(document)
@@ -101,10 +108,22 @@ def _summarise(document: Document, language: str) -> None:
 
 @cache
 def _event_schemas() -> Document:
-    """The data of the events in an explanation's stream, which FastAPI knows nothing of."""
-    models = [(model, "serialization") for model in EVENTS.values()]
+    """The data of the events in the streams of explanations and experiments, which FastAPI knows nothing of."""
+    models = [(model, "serialization") for model in (*EVENTS.values(), *EXPERIMENT_EVENTS.values())]
     _, found = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     return dict(found["$defs"])
+
+
+def _describe_experiments(operation: Document) -> None:
+    """Name the experiments, and give an example of each: the first that is worth trying."""
+    known = experiments()
+    for parameter in operation["parameters"]:
+        if parameter["name"] == "id":
+            parameter["schema"]["enum"] = list(known)
+    operation["requestBody"]["content"]["application/json"]["examples"] = {
+        one.id: {"summary": words(one)["question"], "value": {"parameters": dict(one.tries[0].parameters), "seed": 0}}
+        for one in known.values()
+    }
 
 
 def _describe_problems(responses: Document) -> None:
@@ -117,14 +136,15 @@ def _describe_problems(responses: Document) -> None:
 def _fix_form(fields: Document) -> None:
     for name, field in fields.items():
         fields[name] = _without_null(field)
-    if "image" in fields:
-        fields["image"] = {**fields["image"], "format": "binary"}
+    for file in ("image", "map"):
+        if file in fields:
+            fields[file] = {**fields[file], "format": "binary"}
     if "sample" in fields:  # an example, so that a form that is sent as /docs shows it has its picture
         fields["sample"] |= {"enum": list(samples()), "example": EXAMPLE_SAMPLE}
     for name, field in fields.items():  # without an example /docs fills in «string», 0, or the first of the choices
         if field.get("type") == "array":
             field["example"] = EXAMPLES.get(name, [])
-        elif "default" not in field and name not in ("image", "sample"):
+        elif "default" not in field and name not in ("image", "map", "sample"):
             field["example"] = "top" if name == "target" else ""
 
 

@@ -17,6 +17,7 @@ from ..contract.wire import JsonObject
 from ..pipeline.presentation import FALLBACK, KINDS, Presentation, presentations
 from ..pipeline.texts import texts
 from ..settings import shipped
+from .lab_pages import lab_template
 
 Record = Mapping[str, Any]  # a method or a metric as GET /methods and GET /metrics return it
 LAST_SECTION = 99  # position of a section whose about.json gives none
@@ -113,11 +114,15 @@ def plugin_block() -> Markup:
 
 
 def template_loader() -> BaseLoader:
-    """Loads our own templates, and those of methods and metrics as plugins/KIND/ID/NAME.html."""
+    """Loads our own templates, those of methods and metrics as plugins/KIND/ID/NAME.html, and those of experiments as
+    lab/experiments/ID/NAME."""
     return ChoiceLoader([FileSystemLoader(shipped("templates")), FunctionLoader(_plugin_template)])
 
 
 def _plugin_template(name: str) -> str | None:
+    match name.split("/"):
+        case ["lab", "experiments", id, part]:
+            return lab_template(id, part)
     match name.removesuffix(".html").split("/"):
         case ["plugins", ("methods" | "metrics") as kind, id, part] if id in presentations(kind):
             file = presentations(kind)[id].template(part)

@@ -5,8 +5,9 @@ addresses in scripts and style sheets stay valid. Under the digest of what is th
 good. Under another one or none (links from elsewhere, pages that were opened before an update) it asks each time:
 `no-cache` and an ETag.
 
-Under a digest, modules come from the bundle, static/bundle/ (tools/bundle_js.py), if it was made from the current
-sources. Without a digest they are the plain modules.
+Under a digest, modules and the sheets of pages come from the bundle, static/bundle/ (tools/bundle_js.py), if it was
+made from the current sources. Without a digest they are the plain ones. What the bundle has as Brotli makes it is sent
+like that to those who read it; everything else is compressed here.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ SMALLEST_PACKED = 500  # bytes; a smaller body hardly becomes shorter by gzip
 FOREVER = "public, max-age=31536000, immutable"
 ASK_EACH_TIME = "no-cache"
 DIGEST = re.compile(f"[0-9a-f]{{{DIGEST_CHARACTERS}}}")
-GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q\s*=\s*(?P<weight>[\d.]+)\s*)?(?=,|$)", re.IGNORECASE)
+CODINGS = re.compile(r"(?:^|,)\s*(?P<coding>gzip|br)\s*(?:;\s*q\s*=\s*(?P<weight>[\d.]+)\s*)?(?=,|$)", re.IGNORECASE)
 PACKED_TYPES = ("text/", "application/json", "application/javascript", "image/svg+xml")
 TYPES = MimeTypes()  # Python's own table: the same on every system
 for _suffix, _type in ((".js", "text/javascript"), (".webp", "image/webp"), (".md", "text/markdown")):
@@ -64,6 +65,7 @@ class Asset:
     hash: str
     size: int
     source: Path | bytes
+    brotli: Path | None = None  # the same as Brotli makes it, if somebody has made it
 
     @property
     def media_type(self) -> str:
@@ -77,13 +79,21 @@ class Asset:
     def read(self) -> bytes:
         return self.source if isinstance(self.source, bytes) else self.source.read_bytes()
 
+    def coding(self, accepted: set[str]) -> str | None:
+        """How it is compressed for those who read these codings; None if it is sent as it is."""
+        if not self.packable:
+            return None
+        if self.brotli is not None and "br" in accepted:
+            return "br"
+        return "gzip" if "gzip" in accepted else None
+
 
 @dataclass(frozen=True)
 class Snapshot:
     """All assets at one moment, by their paths, and the digest over them."""
 
     plain: Mapping[str, Asset]  # the files as they are
-    assets: Mapping[str, Asset]  # with the modules of the bundle in the place of plain ones
+    assets: Mapping[str, Asset]  # with what the bundle has in the place of the plain ones
     preloads: Mapping[str, list[str]]  # for each module of the bundle: the chunks that it imports
     digest: str
 
@@ -106,23 +116,29 @@ class Snapshot:
 
 
 def _bundle(found: Mapping[str, Asset], plain: Mapping[str, Asset]) -> tuple[dict[str, Asset], dict[str, list[str]]]:
-    """The modules of the bundle and the chunks of each; nothing if there is no bundle of the current scripts."""
+    """What the bundle has, and the chunks of each module; nothing if there is no bundle of the current sources."""
     manifest = found.get(f"{BUNDLE}manifest.json")
     if manifest is None:
         return {}, {}
     try:
         about = json.loads(manifest.read())
-        sources, preloads = dict(about["sources"]), dict(about["preload"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        sources, preloads, packed = dict(about["sources"]), dict(about["preload"]), dict(about.get("brotli", {}))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         log.error("the bundle of the page's modules cannot be read, so they are served one by one: %r", error)
         return {}, {}
     scripts = {path for path in plain if path.startswith("js/") and path.endswith(".js")}
     current = {path: plain[path].hash for path in scripts | sources.keys() if path in plain}
     if current != sources:
         return {}, {}
-    modules = {path.removeprefix(BUNDLE): asset for path, asset in found.items() if path.startswith(BUNDLE)}
-    del modules["manifest.json"]
-    return {path: replace(asset, path=path) for path, asset in modules.items()}, preloads
+    files = {path.removeprefix(BUNDLE): asset for path, asset in found.items() if path.startswith(BUNDLE)}
+    bundled = {}
+    for path in files.keys() - {"manifest.json", *(f"{path}.br" for path in packed)}:
+        shorter = files.get(f"{path}.br")
+        # Only what was made of this very file: a folder may have been copied in part.
+        of_it = shorter is not None and packed.get(path) == [files[path].hash, shorter.hash]
+        brotli = shorter.source if shorter is not None and of_it and isinstance(shorter.source, Path) else None
+        bundled[path] = replace(files[path], path=path, brotli=brotli)
+    return bundled, preloads
 
 
 class StaticTree:
@@ -200,7 +216,7 @@ class StaticFiles:
 
     def __init__(self, tree: StaticTree) -> None:
         self._tree = tree
-        self._bodies: LRUCache[tuple[str, bool], bytes] = LRUCache(MEMORY_BYTES, getsizeof=len)
+        self._bodies: LRUCache[tuple[str, str | None], bytes] = LRUCache(MEMORY_BYTES, getsizeof=len)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._response(Request(scope))
@@ -215,9 +231,9 @@ class StaticFiles:
         asset = snapshot.assets.get(rest) if has_digest else snapshot.plain.get(_path_below(request.scope))
         if asset is None:
             raise HTTPException(404)
-        packed = asset.packable and _accepts_gzip(request.headers)
+        coding = asset.coding(_accepted(request.headers))
         try:
-            hash, body = await self._body(asset, packed)
+            hash, body = await self._body(asset, coding)
         except OSError as error:  # deleted since the tree was looked at
             raise HTTPException(404) from error
         # A file that was edited a moment ago is not what the digest stands for.
@@ -227,26 +243,28 @@ class StaticFiles:
             headers["vary"] = "Accept-Encoding"
         if _is_known(hash, request.headers):
             return Response(status_code=304, headers=headers)
-        if packed:
-            headers["content-encoding"] = "gzip"
+        if coding:
+            headers["content-encoding"] = coding
         return Response(body, headers=headers, media_type=asset.media_type)
 
-    async def _body(self, asset: Asset, packed: bool) -> tuple[str, bytes]:
+    async def _body(self, asset: Asset, coding: str | None) -> tuple[str, bytes]:
         """The hash of the content, and the content as it is sent. If the file has changed since the snapshot, the hash
         is not the asset's."""
-        known = self._bodies.get((asset.hash, packed))
+        known = self._bodies.get((asset.hash, coding))
         if known is not None:
             return asset.hash, known
-        hash, body = await anyio.to_thread.run_sync(_load, asset, packed)
+        hash, body = await anyio.to_thread.run_sync(_load, asset, coding)
         with suppress(ValueError):  # larger than the whole memory
-            self._bodies[hash, packed] = body
+            self._bodies[hash, coding] = body
         return hash, body
 
 
-def _load(asset: Asset, packed: bool) -> tuple[str, bytes]:
+def _load(asset: Asset, coding: str | None) -> tuple[str, bytes]:
+    if coding == "br" and asset.brotli is not None:
+        return asset.hash, asset.brotli.read_bytes()  # its hash was compared when the tree was looked at
     body = asset.read()
     hash = content_hash(body)
-    if packed:
+    if coding == "gzip":
         body = gzip.compress(body, 9, mtime=0)
     return hash, body
 
@@ -257,9 +275,10 @@ def _path_below(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", "")).lstrip("/")
 
 
-def _accepts_gzip(headers: Headers) -> bool:
-    found = GZIP.search(headers.get("accept-encoding", ""))
-    return found is not None and found["weight"] not in ("0", "0.", "0.0", "0.00", "0.000")
+def _accepted(headers: Headers) -> set[str]:
+    """Which of our codings the client reads."""
+    found = CODINGS.finditer(headers.get("accept-encoding", ""))
+    return {each["coding"].lower() for each in found if each["weight"] not in ("0", "0.", "0.0", "0.00", "0.000")}
 
 
 def _is_known(hash: str, headers: Headers) -> bool:

@@ -7,9 +7,9 @@ import os
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..contract.parsing import SURROGATE, TOO_DEEP, value_fault
 from ..contract.problems import Problem
@@ -98,9 +98,18 @@ class Card(_Strict):
     classes: int | None = Field(None, ge=1, le=100_000)
     outputs: Literal["softmax", "sigmoid"] = "softmax"
     output: str | int | None = None  # where the logits are among several: name, index, or «module:function»
+    activation: Literal["softmax", "sigmoid"] | None = None  # that the network ends in already
     arguments: dict[str, Any] = {}  # for the function that builds the network
     input: Input | None = None
     folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _one_kind_of_probability(self) -> Self:
+        if self.outputs == "sigmoid" and self.activation == "softmax":
+            raise ValueError(
+                'activation: "softmax" has classes that sum to 1, and outputs = "sigmoid" says each is alone'
+            )
+        return self
 
     @property
     def file(self) -> str:

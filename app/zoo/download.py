@@ -155,7 +155,7 @@ def _too_large(out: IO[bytes], url: str, model: str, limit: int) -> DownloadFail
 def _check(out: IO[bytes], file: WeightFile, part: Path, model: str) -> None:
     out.seek(0)
     found = hashlib.file_digest(out, "sha256").hexdigest()  # type: ignore[arg-type]
-    if not found.startswith(file.sha256):
+    if not found.startswith(file.sha256):  # a card may have only its beginning, as torchvision's names do
         part.unlink()
         raise WrongWeights(
             f"{model}: what came for {file.file} is not that file: its SHA-256 begins with "
@@ -199,14 +199,19 @@ def _pin(file: WeightFile, model: str, weights: Weights, settings: Settings) -> 
 @contextmanager
 def _open_locked(part: Path, model: str) -> Iterator[IO[bytes]]:
     """Open the partial file with an exclusive lock."""
-    with part.open("a+b") as out:
-        try:
-            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise DownloadFailed(
-                f"{model}: another process is downloading {short_path(part)}. Wait for it.", field="model"
-            ) from error
-        yield out
+    while True:
+        with part.open("a+b") as out:
+            try:
+                fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise DownloadFailed(
+                    f"{model}: another process is downloading {short_path(part)}. Wait for it.", field="model"
+                ) from error
+            # Between opening and locking, another process may have finished the file and given it its own name: written
+            # to now, the finished file would be damaged.
+            if part.exists() and os.path.samestat(os.fstat(out.fileno()), part.stat()):
+                yield out
+                return
 
 
 def _describe_break(error: Exception, url: str, done: int) -> str:

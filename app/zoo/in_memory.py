@@ -15,12 +15,14 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from ..attribution.activation import Activation
 from ..attribution.backends.selection import Kind
 from ..attribution.behaviour import Behaviour, behaviour_of
 from ..attribution.classifier import Classifier
 from ..attribution.copies import copied
 from ..attribution.memory import out_of_memory
 from ..attribution.outputs import NoLogits, Output
+from ..attribution.scalar_output import ScalarOutput, ScoreFailed
 from ..attribution.torch_state import clean_state
 from ..contract.parsing import did_you_mean
 from ..contract.problems import Unprocessable
@@ -35,18 +37,30 @@ from .zoo import Zoo
 
 Transform = Callable[[Image.Image], Tensor]
 InputLike = Input | Mapping[str, Any] | Transform
+BINARY_LABELS = ("negative", "positive")  # of a network with one logit, where the caller names none
 HINT = 'Say what it takes by input=, e.g. input={"size": 224, "mean": (0.485, 0.456, 0.406), "std": 0.225}.'
 
 
 @dataclass(frozen=True)
 class InMemoryModel:
-    """A network to explain, with its input, the labels of its classes, and which of its outputs the logits are."""
+    """A network to explain, with its input, the labels of its classes, and which of its outputs the logits are.
+
+    `output` may be a `ScalarOutput`, the score itself; `probe` is then the picture, (C, H, W), for only on that it may
+    be defined. `activation` is what the network itself ends in.
+    """
 
     id: str
     network: nn.Module
     input: Input
     labels: tuple[str, ...] | None = None
     output: Output | None = None
+    activation: Activation | None = None
+    probe: Tensor | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels; of a score, which has no classes, its name."""
+        return (self.output.name,) if isinstance(self.output, ScalarOutput) else self.labels or ()
 
 
 class InMemoryModels(Zoo):
@@ -84,12 +98,18 @@ class InMemoryModels(Zoo):
         network.float().to(self.device)
         input = model.input
         classifier = Classifier(
-            network, size=input.size, labels=model.labels or (), mean=input.mean, std=input.std, output=model.output,
-            id=model.id, fingerprint=secrets.token_hex(16),  # it may have changed since the last call
+            network, size=input.size, labels=model.names, mean=input.mean, std=input.std, output=model.output,
+            activation=model.activation, probe=model.probe, id=model.id,
+            fingerprint=secrets.token_hex(16),  # it may have changed since the last call
         )  # fmt: skip
         classifier = classifier.to(self.device).use_channels_last()
         behaviour = observed(classifier)
-        if model.labels is None:
+        if classifier.scalar is not None:
+            pass  # it has no classes
+        elif model.labels is None and behaviour.classes == 1:
+            classifier.labels = BINARY_LABELS
+            classifier.use_two_classes()
+        elif model.labels is None:
             classifier.name_classes(tuple(f"class {index}" for index in range(behaviour.classes)))
         elif behaviour.classes != len(model.labels) and not classifier.calling.binary:
             raise Unprocessable(
@@ -146,7 +166,12 @@ def observed(classifier: Classifier) -> Behaviour:
     """How a user's network answers. Raises `Unprocessable` with a hint if it fails."""
     try:
         return behaviour_of(classifier)
+    except ScoreFailed as error:
+        raise Unprocessable(error.detail, field="score") from error
     except NoLogits as error:
+        if str(error).startswith("activation: "):
+            said = str(error).removeprefix("activation: ")
+            raise Unprocessable(f"activation: {classifier.id}: {said}.", field="activation") from error
         if classifier.output is not None:
             raise Unprocessable(
                 f"output: {classifier.id}: {str(error).removeprefix('output: ')}.", field="output"

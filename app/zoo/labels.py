@@ -64,6 +64,23 @@ def imagenet(classes: int) -> tuple[str, ...] | None:
     return tuple(info.index_to_description(index) for index in range(classes))
 
 
+@lru_cache(maxsize=8)
+def synsets(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The WordNet ids of these classes, such as n02123045, if they are those of ImageNet or of a subset, as timm or
+    torchvision names them; else none."""
+    subset = _timm_labels().infer_imagenet_subset({"num_classes": len(labels)})
+    if subset is None or not _are_imagenet(labels, imagenet(len(labels)) or ()):
+        return ()
+    return tuple(_timm_labels().ImageNetInfo(subset).label_names())
+
+
+def _are_imagenet(labels: tuple[str, ...], known: tuple[str, ...]) -> bool:
+    """Whether each label is that of ImageNet's class at its place, or the first of its names. torchvision names two of
+    the 1000 classes otherwise: one of two cranes, and one of two swimsuits."""
+    differing = (label for label, full in zip(labels, known, strict=True) if label not in (full, _names(full)[0]))
+    return set(differing) <= {"crane bird", "maillot tank suit"}
+
+
 @cache
 def _timm_labels() -> ModuleType:
     """`timm.data.imagenet_info`. Where timm is not imported yet, it is loaded without the packages around it: they

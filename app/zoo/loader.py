@@ -80,10 +80,17 @@ def build_classifier(spec: ModelSpec, network: nn.Module, fingerprint: str, devi
         std=spec.input.std,
         multilabel=spec.multilabel,
         output=chosen_output(spec.card),
+        activation=spec.card.activation,
         id=spec.id,
-        fingerprint=fingerprint if spec.card.output is None else f"{fingerprint}:{spec.card.output}",
+        fingerprint=_with_choices(fingerprint, spec.card),
     )
     return classifier.to(device).use_channels_last()
+
+
+def _with_choices(fingerprint: str, card: Card) -> str:
+    """The fingerprint of weights, and of what of the network's answer a card takes for logits."""
+    named = [fingerprint] + [str(card.output)] * (card.output is not None)
+    return ":".join(named + [f"activation={card.activation}"] * (card.activation is not None))
 
 
 def chosen_output(card: Card) -> Output | None:
@@ -101,6 +108,8 @@ def check_network(spec: ModelSpec, classifier: Classifier, bytes: int) -> ModelF
         behaviour = behaviour_of(classifier)
         inspection = inspection_of(classifier)
     except NoLogits as error:
+        if str(error).startswith("activation: "):
+            raise CardError(f"{spec.card.file}: {error}.") from error
         advice = "It is no classifier, or a part of one" if spec.card.output is None else "Correct `output` in the card"
         raise CardError(f"{spec.card.file}: {error}. {advice}.") from error
     except Exception as error:

@@ -95,6 +95,11 @@ class Zoo(Catalogue):
         path = self.weights.find(self.spec(model).weights)
         return path.stat().st_size if path else 0
 
+    def resident(self, model: str) -> LoadedModel | None:
+        """A model that is in memory, for pictures of its own size; None where it is not. Loads nothing."""
+        resident = self.memory.get(model)
+        return None if resident is None else resident.model
+
     def load(self, model: str, size: tuple[int, int] | None = None) -> LoadedModel:
         """A model, in eval mode on the device, channels last; for pictures of `size` where given.
 

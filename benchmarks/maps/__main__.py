@@ -14,12 +14,13 @@ share_cores()  # before PyTorch is imported, as the worker does
 
 from . import growth, memory, report  # noqa: E402
 from .measure import print_progress  # noqa: E402
+from .own_methods import ENGINES, METHODS  # noqa: E402
 from .peers import BATCHES  # noqa: E402
 from .run import RESULTS, Plan, Record, measure  # noqa: E402
-from .sides import ENGINES, METHODS  # noqa: E402
 from .subjects import MODELS, REAL, Effort, load  # noqa: E402
 
-QUICK, QUICK_MODELS = Effort(8, 3), (REAL, "mobilenet_v3_large", "resnet50")
+# REAL has its trained weights, the others random ones
+QUICK, QUICK_MODELS = Effort(count=8, rounds=3), (REAL, "mobilenet_v3_large", "resnet50")
 DEFAULT_BATCHES = (REAL,)  # models that the peers explain at their default batch size too: it is slow, takes gigabytes
 
 
@@ -32,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(given)
     if options.what == "growth":
         model = options.models[0] if options.models else REAL
+        # one engine: by default the compiled one
         growth.main(model, options.parts, options.rounds or 2, options.engine[-1], options.write)
         return 0
     return run(options)
@@ -42,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     records = []
     for name in options.models or (QUICK_MODELS if options.quick else MODELS):
-        usual = QUICK if options.quick else MODELS.get(name, Effort(16, 3))
+        usual = QUICK if options.quick else MODELS.get(name, Effort(count=16, rounds=3))
         plan = Plan(
             count=options.count or usual.count,
             rounds=options.rounds or usual.rounds,
@@ -52,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             floor=name in options.floor and not options.quick,
             memory=not options.quick,
             defaults=name in DEFAULT_BATCHES and not options.quick,
-            check=4 if options.quick else 8,
+            check=4 if options.quick else 8,  # steps of the maps that are compared with float64
             batches=(4, 8) if options.quick else BATCHES,
         )
         record = measure(load(name, options.picture), plan, options.picture)
@@ -77,11 +79,19 @@ def write_page() -> None:
 
 
 def parse(given: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description="Both sides in turn; tables on standard output.")
-    parser.add_argument("what", nargs="?", choices=("run", "growth"), default="run")
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Gradoscope and other libraries (the peers) in turn; tables on standard output."
+    )
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("run", "growth"),
+        default="run",
+        help="growth: time and memory over steps, pictures and size",
+    )
     parser.add_argument("--models", type=names, default=(), help=f"of {', '.join(MODELS)}, or others of torchvision")
     parser.add_argument("--methods", type=names, default=METHODS, help="ids, separated by commas")
-    parser.add_argument("--rounds", type=int, help="how often each side is measured")
+    parser.add_argument("--rounds", type=int, help="how often each library is measured")
     parser.add_argument("--count", type=int, help="samples and steps")
     parser.add_argument("--engine", default="both", help=f"{', '.join(ENGINES)}, or both")
     parser.add_argument("--picture", default="cat", help="a sample's id")
@@ -89,14 +99,19 @@ def parse(given: list[str]) -> argparse.Namespace:
         "--quick", action="store_true", help="few steps, three models; no equal error, floor and memory"
     )
     parser.add_argument("--equal-error", type=names, default=(REAL,), help="models; a reference takes 2000 gradients")
-    parser.add_argument("--floor", type=names, default=(REAL,), help="models to measure the floor of (floor.py)")
-    parser.add_argument("--parts", type=names, default=growth.PARTS, help="of growth")
+    parser.add_argument(
+        "--floor",
+        type=names,
+        default=(REAL,),
+        help="models to compare with twice the forward pass of an inference runtime, the least that a gradient takes",
+    )
+    parser.add_argument("--parts", type=names, default=growth.PARTS, help=f"of growth: {', '.join(growth.PARTS)}")
     parser.add_argument("--write", action="store_true", help="write docs/speed.md and its plots")
     options = parser.parse_args(given)
-    unknown = [engine for engine in names(options.engine) if engine not in (*ENGINES, "both")]
-    if unknown:
-        parser.error(f"there is no engine {', '.join(unknown)} here; there are: {', '.join(ENGINES)}")
     options.engine = tuple(ENGINES) if options.engine == "both" else names(options.engine)
+    unknown = [engine for engine in options.engine if engine not in ENGINES]
+    if unknown or not options.engine:
+        parser.error(f"there is no engine «{', '.join(unknown)}» here; there are: {', '.join(ENGINES)}")
     return options
 
 

@@ -1,4 +1,4 @@
-"""Equal error: how many steps does each side need to come as near to the integral as the peer does at its 50?"""
+"""Equal error: how many steps does each library need to come as near to the integral as the peer does at its 50?"""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from gradoscope.attribution.methods.blur import blur
 from torch import Tensor
 
 from .measure import print_progress
+from .own_methods import Run
 from .peers import MAX_SIGMA
 from .rounding import distance
-from .sides import Run
 from .subjects import WORK, Subject
 
 FINE = 1000  # steps of a reference
@@ -27,7 +27,7 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Need:
-    """Steps that a side needs for an error, and the error that it then has; None if even the last of `LADDER` is not
+    """Steps that a library needs for an error, and the error that it then has; None if even the last of `LADDER` is not
     enough."""
 
     steps: int | None
@@ -58,8 +58,8 @@ def needed(run: Run, reference: np.ndarray, goal: float, start: int = PEER_STEPS
 
 
 def reference(subject: Subject, method: str, fine: int = FINE) -> np.ndarray:
-    """The path's integral by `fine` steps, kept on disk. By rules that neither side uses, and without their code except
-    the blur.
+    """The path's integral by `fine` steps, kept on disk. By rules that neither Gradoscope nor the peer uses,
+    and without their code except the blur.
 
     Integrated gradients: the midpoints of α. Blur: increments over equal cells of √σ, the gradient at their middles.
     """

@@ -18,8 +18,8 @@ from gradoscope.zoo.zoo import Zoo
 
 from . import memory, plot, report
 from .measure import Times, print_progress, time_call
+from .own_methods import PATH_METHODS, engine_of, ours
 from .run import RESULTS, machine
-from .sides import PATH_METHODS, engine_of, ours
 from .subjects import REAL, Subject, load
 
 STEPS = (25, 50, 100, 200, 400, 700, 1000)

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from .own_methods import Run
 from .peers import integrated_by_captum
-from .sides import Run
 from .subjects import Subject
 
 
 @dataclass(frozen=True)
 class Times:
-    """The seconds that one side, ours or a peer's, took in each round."""
+    """The seconds that one library, ours or a peer, took in each round."""
 
     seconds: tuple[float, ...]
 
@@ -67,11 +67,11 @@ def time_call(call: Callable[[], Any], device: torch.device) -> float:
     return time.perf_counter() - began
 
 
-def in_turn(sides: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device) -> dict[str, Times]:
-    """A B A B …: `rounds` times through the sides in their order."""
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+def in_turn(calls: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device) -> dict[str, Times]:
+    """A B A B …: `rounds` times through the calls in their order."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
-        for name, call in sides.items():
+        for name, call in calls.items():
             seconds[name].append(time_call(call, device))
     return {name: Times(tuple(found)) for name, found in seconds.items()}
 

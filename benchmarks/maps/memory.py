@@ -1,4 +1,4 @@
-"""Peak memory of one side, Gradoscope or the other libraries (peers): all six maps once, in a process of its own."""
+"""Peak memory of Gradoscope or of the other libraries (peers): all six maps once, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 from gradoscope.attribution.memory import release_freed_memory
 
+from .own_methods import METHODS, Run, ours, with_default_malloc
 from .peers import DEFAULT_BATCH, main_peer
-from .sides import METHODS, Run, ours, with_default_malloc
 from .subjects import ROOT, Subject, load
 
 MIB = 2**20
@@ -60,7 +60,7 @@ def run_of(subject: Subject, method: str, side: str, batch: int) -> Run:
 
 
 def free_unused(subject: Subject, side: str) -> None:
-    """Free the other side's copy of the weights, and what loading took."""
+    """Free the copy of the weights that `side` does not use, and what loading took."""
     (subject.classifier if side.startswith(PEERS) else subject.theirs).network.to("meta")
     release_freed_memory()
 

@@ -21,7 +21,7 @@ from gradoscope.attribution.inspection import inspection_of
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from .sides import Run
+from .own_methods import Run
 from .subjects import Subject
 
 BATCHES = (1, 2, 4, 8, 16)  # tried before anything is measured

@@ -9,10 +9,10 @@ from gradoscope.attribution.methods.base import find_method
 
 from . import plot
 from .measure import Ratio, Times, ratio, total
+from .own_methods import METHODS, OURS, sampled
 from .peers import DEFAULT_BATCH_LABEL, MAIN, main_peer
 from .rounding import WORST
 from .run import Record, Timing
-from .sides import METHODS, OURS, sampled
 from .subjects import ROOT
 
 DOCS = ROOT / "docs"
@@ -75,11 +75,11 @@ def equal_table(record: Record) -> str:
 
 def error_table(record: Record) -> str:
     """Equal error of the path methods, and all six with the steps that it takes. `goals` holds the peer's error at 50
-    steps, which both sides are brought to; `errors` those of both sides at 50 steps."""
+    steps, which Gradoscope and the peer are brought to; `errors` those of both at 50 steps."""
     engines = [f"{OURS} {kind}" for kind in record.engines]
     lines = [
-        "Equal error: relative L2 distance to a reference with many steps. Each side uses the fewest steps that are as "
-        "close as the peer is with 50.",
+        "Equal error: relative L2 distance to a reference with many steps. Each library uses the fewest steps that are "
+        "as close as the peer is with 50.",
         "",
         f"| method | error at 50: ours, peer | steps: ours, peer | {' | '.join(engines)} | peer | its time "
         f"| {' | '.join(f'× {e}' for e in engines)} |",
@@ -111,7 +111,7 @@ def distance_table(record: Record) -> str:
     lines = [
         "Are the maps correct? Relative L2 distance from the same map in float64, computed with the peers' gradients:",
         "",
-        "| method | side | from | distance | |",
+        "| method | library | from | distance | |",
         "| --- | --- | --- | ---: | --- |",
     ]
     for d in record.distances:
@@ -121,14 +121,14 @@ def distance_table(record: Record) -> str:
 
 
 def memory_table(record: Record) -> str:
-    lines = ["| side | MiB with the model loaded | MiB at the peak | more |", "| --- | ---: | ---: | ---: |"]
+    lines = ["| library | MiB with the model loaded | MiB at the peak | more |", "| --- | ---: | ---: | ---: |"]
     for side, peak in record.memory.items():
         lines.append(f"| {side} | {peak.loaded:.0f} | {peak.peak:.0f} | {peak.more:.0f} |")
     return "\n".join(lines)
 
 
 def floor_line(record: Record) -> str:
-    """The floor and how far above it each side is."""
+    """The floor and how far above it each library is."""
     name = min(record.floor, key=lambda runtime: record.floor[runtime])
     sums, peers = totals(record)
     floor = 2 * record.floor[name] * evaluations(record)
@@ -170,7 +170,7 @@ def summary(records: list[Record]) -> str:
 
 
 def overview(records: list[Record]) -> str:
-    """The plot: milliseconds for a gradient, by model and side."""
+    """The plot: milliseconds for a gradient, by model and library."""
     rows: dict[str, dict[str, plot.Dot]] = {}
     for record in records:
         sums, peers = totals(record)
@@ -278,14 +278,15 @@ def page_part(records: list[Record]) -> str:
     return "\n\n".join(
         [
             "## Compared with other libraries",
-            "Both sides run in turn in one process (A B A B …), after a warm-up, with the same weights and picture; "
-            "the model is in eval mode, no parameter requires a gradient, float32. captum computes five maps and PAIR "
-            "saliency the sixth, each with the fastest of the batch sizes tried; pytorch-grad-cam and torch-cam "
-            "compute Grad-CAM too. «Its default batch» is all samples at once for captum and one after the other for "
-            "PAIR; it is measured after the others. A time is the median (minimum–maximum, interquartile range) over "
-            "the rounds. A ratio is the peer's median divided by ours (smallest–largest ratio of single rounds). "
-            "captum's guided backprop is correct only if every activation is an `nn.ReLU`; otherwise it is the plain "
-            "gradient, at the same cost. Memory is the peak of one process for each side, beyond the loaded model.",
+            "Gradoscope and the others run in turn in one process (A B A B …), after a warm-up, with the same "
+            "weights and picture; the model is in eval mode, no parameter requires a gradient, float32. captum "
+            "computes five maps and PAIR saliency the sixth, each with the fastest of the batch sizes tried; "
+            "pytorch-grad-cam and torch-cam compute Grad-CAM too. «Its default batch» is all samples at once for "
+            "captum and one after the other for PAIR; it is measured after the others. A time is the median "
+            "(minimum–maximum, interquartile range) over the rounds. A ratio is the peer's median divided by ours "
+            "(smallest–largest ratio of single rounds). captum's guided backprop is correct only if every activation "
+            "is an `nn.ReLU`; otherwise it is the plain gradient, at the same cost. Memory is the peak of one "
+            "process for each library, beyond the loaded model.",
             machine_line(records),
             summary(records),
             "![Milliseconds per gradient, by model and library](speed-models.svg)",

@@ -1,4 +1,4 @@
-"""Checks that no side is fast because its maps are wrong: each map's distance from the same map in float64, which is
+"""Checks that no library is fast because its maps are wrong: each map's distance from the same map in float64, which is
 computed with the peers' own gradients."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from gradoscope.attribution.gradients import Rule
 from gradoscope.attribution.methods.rules import GuidedRule
 from torch import Tensor
 
-from . import peers, sides
+from . import own_methods, peers
 from .subjects import Subject
 
 # bounds on the distance from float64, of each map and in the median over methods: float32's rounding flips some ReLUs
@@ -23,8 +23,8 @@ BATCH = 4
 
 @dataclass(frozen=True)
 class Distance:
-    """Relative L2 distance of a side's map from another one. `bounded`: more than `WORST` is a fault, since then one of
-    the two is another method."""
+    """Relative L2 distance of a library's map from another one. `bounded`: more than `WORST` is a fault, since then one
+    of the two is another method."""
 
     method: str
     side: str
@@ -58,11 +58,11 @@ def distances(subject: Subject, engines: list[str], methods: list[str], count: i
     for method in methods:
         exact = truth(subject, method, count)
         for kind in engines:
-            name = f"{sides.OURS} {kind}"
-            value = distance(sides.ours(subject, method, kind)(count), exact)
+            name = f"{own_methods.OURS} {kind}"
+            value = distance(own_methods.ours(subject, method, kind)(count), exact)
             found.append(Distance(method, name, "float64", value, True))
         for peer in peers.PEERS:
-            if peer.method == method and peer.installed and method not in ("smooth_grad", *sides.PATH_METHODS):
+            if peer.method == method and peer.installed and method not in ("smooth_grad", *own_methods.PATH_METHODS):
                 found.append(_peer_distance(subject, peer, exact))
     if "integrated_gradients" in methods:
         found.append(_integrated(subject, count))
@@ -91,7 +91,7 @@ def truth(subject: Subject, method: str, count: int) -> np.ndarray:
         return Engine(subject.exact, subject.score, micro_batch=1).gradients(leaf, GuidedRule())[0].cpu().numpy()
     if method == "grad_cam":
         return peers.cam_by_captum(subject.exact, leaf, subject)
-    return sides.attribute(subject, method, ByCaptum(subject), count)
+    return own_methods.attribute(subject, method, ByCaptum(subject), count)
 
 
 def distance(given: np.ndarray, expected: np.ndarray) -> float:
@@ -112,6 +112,6 @@ def _peer_distance(subject: Subject, peer: peers.Peer, exact: np.ndarray) -> Dis
 def _integrated(subject: Subject, count: int) -> Distance:
     """captum's integrated gradients from ours by the same rule, both in float32."""
     theirs = peers.integrated_by_captum(subject.theirs, subject.x, subject.target, count, BATCH)
-    engine = sides.engine_of(subject)
-    actual = sides.attribute(subject, "integrated_gradients", engine, count, rule="gauss_legendre")
-    return Distance("integrated_gradients", f"{sides.OURS} pytorch", "captum", distance(actual, theirs), True)
+    engine = own_methods.engine_of(subject)
+    actual = own_methods.attribute(subject, "integrated_gradients", engine, count, rule="gauss_legendre")
+    return Distance("integrated_gradients", f"{own_methods.OURS} pytorch", "captum", distance(actual, theirs), True)

@@ -15,8 +15,8 @@ import torch
 
 from . import error, floor, memory, rounding
 from .measure import Times, best_batch, in_turn, print_progress, warm_up
+from .own_methods import METHODS, OURS, PATH_METHODS, Run, engine_of, ours, sampled, with_default_malloc
 from .peers import BATCHES, DEFAULT_BATCH, DEFAULT_BATCH_LABEL, PEERS, main_peer
-from .sides import METHODS, OURS, PATH_METHODS, Run, engine_of, ours, sampled, with_default_malloc
 from .subjects import REAL, WORK, Subject
 
 RESULTS = WORK / "results"
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass
 class Timing:
-    """A side's times for a method, a number for each round."""
+    """The times of a method in one library (`side`: a peer, or Gradoscope with an engine), a number for each round."""
 
     method: str
     side: str
@@ -73,7 +73,7 @@ class Record:
     micro_batch: int
     equal: list[Timing] = field(default_factory=list)  # equal evaluations
     equal_error: list[Timing] = field(default_factory=list)
-    goals: dict[str, float] = field(default_factory=dict)  # the error that both sides are brought to, by path method
+    goals: dict[str, float] = field(default_factory=dict)  # the error that all are brought to, by path method
     errors: dict[str, dict[str, float]] = field(default_factory=dict)  # at the peer's 50 steps, by method and side
     distances: list[rounding.Distance] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -96,10 +96,10 @@ class Record:
 
 
 def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
-    """Everything that the plan asks for, both sides in turn in this process."""
+    """Everything that the plan asks for, Gradoscope and the peers in turn in this process."""
     began = time.monotonic()
     print_progress(f"{subject.name} on {subject.device}")
-    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, on both sides
+    torch.backends.cudnn.allow_tf32 = False  # float32 means float32, for all libraries
     batch = best_batch(subject, plan.batches)
     record = Record(
         subject.name,
@@ -115,9 +115,9 @@ def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
     )
     record.distances = rounding.distances(subject, list(plan.engines), list(plan.methods), min(plan.check, plan.count))
     record.faults = rounding.faults(record.distances)
-    sides = contestants(subject, plan, batch)
-    warm_up(list(sides.values()), min(plan.count, WARM))
-    found = in_turn({key: at(run, plan.count) for key, run in sides.items()}, plan.rounds, subject.device)
+    runs = contestants(subject, plan, batch)
+    warm_up(list(runs.values()), min(plan.count, WARM))
+    found = in_turn({key: at(run, plan.count) for key, run in runs.items()}, plan.rounds, subject.device)
     apart = by_default(subject, plan)
     found |= in_turn({key: at(run, plan.count) for key, run in apart.items()}, plan.rounds, subject.device)
     for (method, side), times in found.items():
@@ -137,7 +137,7 @@ def measure(subject: Subject, plan: Plan, picture: str = "cat") -> Record:
 
 
 def contestants(subject: Subject, plan: Plan, batch: int) -> dict[tuple[str, str], Run]:
-    """Every side's run of every method, ours first, by (method, side)."""
+    """Each library's run of each method, ours first, by (method, side)."""
     found: dict[tuple[str, str], Run] = {}
     for method in plan.methods:
         for kind in plan.engines:
@@ -161,7 +161,7 @@ def by_default(subject: Subject, plan: Plan) -> dict[tuple[str, str], Run]:
 
 
 def measure_equal_error(subject: Subject, plan: Plan, batch: int, record: Record) -> None:
-    """The steps that each side needs for the error of the peer's 50, and the times at those."""
+    """The steps that each library needs for the error of the peer's 50, and the times at those."""
     for method in [m for m in PATH_METHODS if m in plan.methods]:
         peer = main_peer(method)
         runs = {side_name(kind): ours(subject, method, kind) for kind in plan.engines}

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from command_line import command_line_reference
+from experiment_pages import experiment_reference
 from gradoscope import __version__
 from gradoscope.attribution.methods.base import methods
 from method_pages import method_pages, method_table
@@ -25,10 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = "https://github.com/gradoscope/gradoscope/blob/main"
 MEASURING = ["models-and-methods", "metrics", "trust", "evaluate"]
 CONTENTS = {
-    "Use": ["models", "your-own-model", "python", "command-line", "rest"],
+    "Use": ["models", "your-own-model", "python", "any-output", "lab", "command-line", "rest"],
     "Methods": ["methods", *(f"methods/{id}" for id in methods()), *MEASURING],
     "Run": ["deployment", "container", "cluster", "settings", "service", "scaling"],
-    "Measured": ["speed", "convergence", "timm-sweep"],
+    "Measured": ["speed", "convergence", "timm-sweep", "compare"],
     "Inside": ["architecture", "rendering", "contributing", "plugins"],
 }
 
@@ -51,6 +52,7 @@ def _gather(source: Path) -> None:
     generated: dict[str, str | bytes] = {
         "rest.md": f"{(docs / 'rest.md').read_text('utf-8')}\n{rest_reference()}",
         "command-line.md": f"{(docs / 'command-line.md').read_text('utf-8')}\n{command_line_reference()}",
+        "lab.md": f"{(docs / 'lab.md').read_text('utf-8')}\n{experiment_reference()}",
         "methods.md": filled((docs / "methods.md").read_text("utf-8"), "methods", method_table(linked=True)),
         "icon.svg": (ROOT / "static" / "icon.svg").read_bytes(),
         **method_pages(),

@@ -10,6 +10,7 @@ from gradoscope.attribution.methods.base import Method, Parameters, methods
 from tables import bounds_of, table, type_of
 
 SIZE = (224, 224)
+NO_PICTURE = ("*No picture: the weights that are installed are a CNN's, which this method refuses.*\n",)
 
 
 def method_pages() -> dict[str, str]:
@@ -38,10 +39,7 @@ def _page(method: Method[Any]) -> str:
     parts = [
         f"# {method.title}",
         f"{method.summary}\n",
-        f"![A cat, its map, and the map over it](../images/methods/{method.id}.webp)\n",
-        "*Left: what EfficientNet-Lite0 sees. Middle: the map for «tiger cat», the magnitude summed over the channels "
-        "and clipped at its 99th percentile. Right: the map over the input. Computed with the defaults below when this "
-        "page was built.*\n",
+        *(NO_PICTURE if method.transformers_only else _picture(method)),
         f"{method.year} · [{method.paper.title}]({method.paper.url}) · {_cost(method)} with the defaults\n",
     ]
     if said:
@@ -51,6 +49,15 @@ def _page(method: Method[Any]) -> str:
     parts.append(_parameters(method))
     parts.append(_commands(method))
     return "\n".join(parts) + "\n"
+
+
+def _picture(method: Method[Any]) -> tuple[str, str]:
+    return (
+        f"![A cat, its map, and the map over it](../images/methods/{method.id}.webp)\n",
+        "*Left: what EfficientNet-Lite0 sees. Middle: the map for «tiger cat», the magnitude summed over the channels "
+        "and clipped at its 99th percentile. Right: the map over the input. Computed with the defaults below when this "
+        "page was built.*\n",
+    )
 
 
 def _parameters(method: Method[Any]) -> str:

@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from gradoscope.attribution.metrics.base import Metric, metrics
+from gradoscope.evaluation.box_pointing import BOX_POINTING
 from gradoscope.evaluation.scalars import HITS, LOCALISATION, declared
 from method_pages import parameter_table
 from tables import table
@@ -25,7 +26,7 @@ def metric_pages() -> dict[str, str]:
 
 def number_table() -> str:
     """A row for each number that an evaluation compares."""
-    numbers = [*(number for own in declared().values() for number in own), LOCALISATION, HITS]
+    numbers = [*(number for own in declared().values() for number in own), *BOX_POINTING.scalars, LOCALISATION, HITS]
     return table(("number", "better", "what it is"), [(f"`{n.id}`", n.better, n.says) for n in numbers])
 
 

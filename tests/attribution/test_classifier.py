@@ -88,7 +88,7 @@ def test_probabilities() -> None:
 
 
 def test_at_another_size_shares_the_weights() -> None:
-    model = wrap(Tiny(), 8, mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 3.0], id="x", fingerprint="y", multilabel=True)
+    model = wrap(Tiny(), side=8, mean=[0.1, 0.2, 0.3], std=[1.0, 2.0, 3.0], id="x", fingerprint="y", multilabel=True)
     other = model.at((12, 16))
     assert model.at((8, 8)) is model
     assert other.grey_pictures(2).shape == (2, 3, 12, 16)
@@ -119,7 +119,7 @@ def test_double_and_back() -> None:
 
 def test_channels_last_does_not_change_the_answer() -> None:
     plain = classifier("tf_efficientnet_lite0")
-    x = random_picture(224)[None]
+    x = random_picture(side=224)[None]
     expected = plain(x)
     assert torch.allclose(plain(x.contiguous(memory_format=torch.channels_last)), expected, atol=1e-4)
     assert lite0()(x).shape == expected.shape

@@ -18,13 +18,10 @@ from gradoscope.attribution.metrics.networks import private_copy
 from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
+from tests.support.cheap_options import CAMS, CHEAP
 from tests.support.nets import Linear, Tiny, classifier, explain, random_picture, relative, wrap
 
-CHEAP: dict[str, dict[str, int]] = {
-    "occlusion": {"window": 4, "stride": 4},
-    **{id: {"steps": 3} for id in ("integrated_gradients", "blur_integrated_gradients")},
-    **{id: {"samples": 2} for id in ("smooth_grad", "gradient_shap")},
-}
+TRANSFORMERS_ONLY = ("attention_rollout", "le_grad")
 
 
 def test_operations_belong_to_the_innermost_module_that_returns_them() -> None:
@@ -131,7 +128,7 @@ def test_failed_inspection_refuses_only_the_methods_that_need_it(monkeypatch: py
         raise AttributeError("'float' object has no attribute 'numel'")
 
     for name, refused in {
-        "find_layers": {"grad_cam", "guided_grad_cam"},
+        "find_layers": {*CAMS, "guided_grad_cam", *TRANSFORMERS_ONLY},
         "find_operations": {"guided_backprop", "deconvolution", "guided_grad_cam", "deep_lift"},
     }.items():
         network = wrap(Tiny())
@@ -142,7 +139,7 @@ def test_failed_inspection_refuses_only_the_methods_that_need_it(monkeypatch: py
             if id in refused:
                 with pytest.raises(Refused, match="AttributeError: 'float' object"):
                     method.check(network, method.Parameters())
-            else:
+            elif id not in TRANSFORMERS_ONLY:
                 method.check(network, method.Parameters())
 
 
@@ -159,9 +156,16 @@ def as_traced(network: nn.Module) -> nn.Module:
 def test_scripted_and_traced_networks(compile: Callable[[nn.Module], nn.Module]) -> None:
     """Methods that need no look inside give the right map; the others are refused, with the reason."""
     x, network = random_picture(), wrap(compile(Tiny().eval()))
-    refused = {"grad_cam": "feature map", "guided_grad_cam": ".", "deep_lift": "rule for: 2 × relu .no module."}
+    refused = {
+        "guided_grad_cam": ".",
+        "full_grad": "FullGrad",
+        "lrp": "rule for: .*convolution",
+        "deep_lift": "rule for: 2 × relu .no module.",
+        **dict.fromkeys(CAMS, "feature map"),
+        **dict.fromkeys(TRANSFORMERS_ONLY, "no attention|ScriptModules"),
+    }
     if compile is as_scripted:
-        refused |= dict.fromkeys(("grad_cam", "guided_backprop", "deconvolution", "deep_lift"), "ScriptModules")
+        refused |= dict.fromkeys((*CAMS, "guided_backprop", "deconvolution", "deep_lift"), "ScriptModules")
         with pytest.raises(Refused, match="cannot be looked into"):
             measure(network, x, Score(0))
     for id in methods():
@@ -176,11 +180,13 @@ def test_scripted_and_traced_networks(compile: Callable[[nn.Module], nn.Module])
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_quantised_networks() -> None:
-    """Quantised operations have no derivative: gradients are refused, occlusion goes on."""
+    """Quantised operations have no derivative: gradients are refused, forward passes go on."""
     quantised = torch.ao.quantization.quantize_dynamic(Tiny().eval(), {nn.Linear}, dtype=torch.qint8)
     network, x = wrap(quantised), random_picture()
     assert explain("occlusion", network, x, window=4, stride=4).values.any()
-    for id in methods().keys() - {"occlusion"}:
+    for id in ("rise", "score_cam", "ablation_cam", "lime", "kernel_shap"):
+        assert explain(id, network, x, **CHEAP[id]).values.any(), id
+    for id in (id for id, method in methods().items() if method.differentiates):
         with pytest.raises(Refused):
             explain(id, network, x, **CHEAP.get(id, {}))
 

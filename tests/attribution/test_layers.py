@@ -11,11 +11,13 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
+from gradoscope.attribution.captures import captured
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import InvalidParameter, Refused
 from gradoscope.attribution.inspection import inspection_of
-from gradoscope.attribution.layers import FeatureLayers, captured, choose_layer
-from gradoscope.attribution.methods.grad_cam import CamParameters, GradCam
+from gradoscope.attribution.layers import FeatureLayers, choose_layer
+from gradoscope.attribution.methods.cams import CamParameters
+from gradoscope.attribution.methods.grad_cam import GradCam
 from gradoscope.attribution.score import Score
 from gradoscope.attribution.shared_forward import ForwardPass, SharedEngine
 from gradoscope.pipeline.problems import as_problem
@@ -63,12 +65,18 @@ def test_inspection_of_the_real_lite0() -> None:
     assert (inspection.layers[-1].name, inspection.layers[-1].shape) == ("bn2", (1280, 7, 7))
 
 
-@pytest.mark.parametrize("name", ["vit_tiny", "swin_tiny"])
-def test_transformers_on_tokens_have_no_layer(name: str) -> None:
-    """ViT's patch embedding and Swin's attention weights (24, 49, 49) are (N, C, h, w), too: no late feature maps."""
-    assert inspection_of(classifier(name)).layers == []
-    with pytest.raises(Refused, match="tokens"):
-        GradCam().check(classifier(name), CamParameters())
+@pytest.mark.parametrize(
+    ("name", "layer", "shape"), [("vit_tiny", "blocks.11.norm1", (192, 14, 14)), ("swin_tiny", "norm", (768, 7, 7))]
+)
+def test_transformers_have_a_layer_of_tokens(name: str, layer: str, shape: tuple[int, int, int]) -> None:
+    """Swin's attention weights (24, 49, 49) are (N, C, h, w), too, and no feature maps: see test_token_layers."""
+    found = inspection_of(classifier(name)).feature_layers
+    assert (found.default, found.unproven) == (layer, ())
+    chosen = found.find(layer)
+    assert chosen is not None
+    assert chosen.shape == shape
+    assert not [layer.name for layer in found.layers if "attn_drop" in layer.name or "softmax" in layer.name]
+    GradCam().check(classifier(name), CamParameters())
     assert (inspection_of(classifier(name)).guided, inspection_of(classifier(name)).unknown) == (
         {"Gelu": 12},
         {},
@@ -221,7 +229,7 @@ def test_maps_of_a_picture_and_its_mirror_image_are_added_up(axes: tuple[int, ..
         return x.flip(axes)
 
     network = wrap(Averaged(lambda x: x, mirror) if swapped else Averaged(mirror), side=16)
-    x = random_picture(16)
+    x = random_picture(side=16)
     assert inspection_of(network).default_layer == "tiny.activation"
     single = wrap(Tiny(), side=16)
     one, other = (explain("grad_cam", single, view, layer="activation", relu=False).values for view in (x, mirror(x)))
@@ -237,7 +245,7 @@ def test_what_runs_twice_on_something_else_is_refused_by_name() -> None:
     assert inspection_of(network).default_layer is None
     for layer in ("auto", "tiny.second"):
         with pytest.raises(Refused, match=r"«tiny\.\w+» runs twice"):
-            explain("grad_cam", network, random_picture(16), layer=layer)
+            explain("grad_cam", network, random_picture(side=16), layer=layer)
 
 
 class Crops(Tiny):
@@ -264,7 +272,7 @@ class Windows(Tiny):
 
 def test_crops_and_windows_along_the_batch_are_runs_too() -> None:
     """Each row is a map of a part of the picture: the first alone would hide the others."""
-    crops, windows, x = wrap(Crops(), side=16), wrap(Windows(), side=16), random_picture(16)
+    crops, windows, x = wrap(Crops(), side=16), wrap(Windows(), side=16), random_picture(side=16)
     for layer in ("auto", "second"):
         with pytest.raises(Refused, match=r"«\w+» runs 5 times in a pass, side by side"):
             explain("grad_cam", crops, x, layer=layer)
@@ -302,7 +310,7 @@ def test_the_call_that_counts_is_one_that_the_logits_depend_on() -> None:
     def mirror(x: Tensor) -> Tensor:
         return x.flip(-1)
 
-    x, single = random_picture(16), wrap(Tiny(), side=16)
+    x, single = random_picture(side=16), wrap(Tiny(), side=16)
     one, other = (explain("grad_cam", single, view(x), relu=False).values for view in (same, mirror))
     for views, counted, expected in (
         ((same, torch.zeros_like), slice(0, 1), one),

@@ -23,7 +23,7 @@ METHODS = [id for id, method in methods().items() if isinstance(method, OnePass)
 
 
 def pictures(side: int = 8, count: int = 3) -> Tensor:
-    return torch.stack([random_picture(side, seed=seed) for seed in range(count)])
+    return torch.stack([random_picture(side=side, seed=seed) for seed in range(count)])
 
 
 def maps(method: str, engine: Engine, x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ def test_a_layer_that_the_score_does_not_depend_on_is_refused() -> None:
 
 
 def test_the_graph_is_freed_after_its_last_user() -> None:
-    network, x = wrap(Tiny()), random_picture(8)
+    network, x = wrap(Tiny()), random_picture(side=8)
     shared_forward = SharedForward(network, x, (inspection_of(network).layers[-1].name,), 2)
     assert isinstance(shared_forward.engine(Score(0)), SharedEngine)
     kept = weakref.ref(shared_forward.engine(Score(1))._graph)  # type: ignore[attr-defined]
@@ -127,7 +127,7 @@ def test_the_graph_is_freed_after_its_last_user() -> None:
 
 
 def test_without_memory_for_a_graph_each_user_has_a_pass_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, x = wrap(Tiny()), random_picture(8)
+    network, x = wrap(Tiny()), random_picture(side=8)
 
     def no_memory(*given: object) -> None:
         raise RuntimeError("DefaultCPUAllocator: not enough memory")

@@ -12,17 +12,11 @@ from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.methods.base import find_method, methods
 from gradoscope.attribution.score import Score
 from gradoscope.attribution.torch_state import clean_state, in_clean_state
-from torch import nn
+from torch import Tensor, nn
 
+from tests.support.cheap_options import CHEAP
 from tests.support.nets import Tiny, random_picture, relative, wrap
-
-CHEAP: dict[str, dict[str, Any]] = {
-    "integrated_gradients": {"steps": 3},
-    "blur_integrated_gradients": {"steps": 3},
-    "smooth_grad": {"samples": 3},
-    "gradient_shap": {"samples": 3},
-    "occlusion": {"window": 4, "stride": 4},
-}
+from tests.support.token_nets import Tokens
 
 
 @contextmanager
@@ -92,14 +86,20 @@ class Pooled(Tiny):
 
 @pytest.mark.parametrize("setting", STATES.values(), ids=STATES)
 def test_every_method_and_the_callers_state(setting: Any) -> None:
-    network, x = wrap(Pooled(), side=16), random_picture(16)
-    expected = {id: find_method(id).run(Engine(network, Score(1)), x, **CHEAP.get(id, {})).values for id in methods()}
+    network, x = wrap(Pooled(), side=16), random_picture(side=16)
+    transformer, tokens = wrap(Tokens(), side=32), random_picture(side=32)
+
+    def map_of(id: str) -> Tensor:
+        taken, picture = (transformer, tokens) if find_method(id).transformers_only else (network, x)
+        return find_method(id).run(Engine(taken, Score(1)), picture, **CHEAP.get(id, {})).values
+
+    expected = {id: map_of(id) for id in methods()}
     manager: AbstractContextManager[Any] = setting()
     actual = {}
     with manager:
         before = state()
         for id in expected:
-            actual[id] = find_method(id).run(Engine(network, Score(1)), x, **CHEAP.get(id, {})).values
+            actual[id] = map_of(id)
             assert state() == before, id
     for id, values in expected.items():
         assert actual[id].dtype == torch.float32

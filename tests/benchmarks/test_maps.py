@@ -14,11 +14,11 @@ from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.memory import release_freed_memory
 from gradoscope.settings import Settings
 
-from benchmarks.maps import error, growth, memory, plot, report, rounding, run, sides, subjects
+from benchmarks.maps import error, growth, memory, own_methods, plot, report, rounding, run, subjects
 from benchmarks.maps.__main__ import parse
 from benchmarks.maps.measure import Times, ratio, total
+from benchmarks.maps.own_methods import METHODS, OURS, PATH_METHODS
 from benchmarks.maps.peers import MAIN, main_peer
-from benchmarks.maps.sides import METHODS, OURS, PATH_METHODS
 from tests.support.nets import Tiny, random_picture, wrap
 
 SIDE, COUNT = 32, 3
@@ -35,8 +35,8 @@ def _isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 
 def tiny() -> subjects.Subject:
-    classifier, theirs = wrap(Tiny(), SIDE), wrap(Tiny(), SIDE)
-    return subjects.subject("tiny", Settings(device="cpu"), classifier, theirs, random_picture(SIDE))
+    classifier, theirs = wrap(Tiny(), side=SIDE), wrap(Tiny(), side=SIDE)
+    return subjects.subject("tiny", Settings(device="cpu"), classifier, theirs, random_picture(side=SIDE))
 
 
 def plan(**changes) -> run.Plan:
@@ -50,7 +50,7 @@ def test_record_has_both_sides_of_every_method_and_equal_maps(tmp_path: Path) ->
     for method in METHODS:
         for side in (f"{OURS} pytorch", main_peer(method).library):
             timing = report.pick(record.equal, method, side)
-            assert timing.evaluations == (COUNT if sides.sampled(method) else 1)
+            assert timing.evaluations == (COUNT if own_methods.sampled(method) else 1)
             assert len(timing.seconds) == 2
             assert min(timing.seconds) > 0
     ours = [d for d in record.distances if d.bounded]
@@ -99,7 +99,7 @@ def test_an_engine_that_computes_something_else_is_reported(monkeypatch: pytest.
             return 1.2 * super().gradients(pictures, rule)
 
     monkeypatch.setitem(
-        sides.ENGINES, "pytorch", lambda classifier, score, size: Wrong(classifier, score, micro_batch=size)
+        own_methods.ENGINES, "pytorch", lambda classifier, score, size: Wrong(classifier, score, micro_batch=size)
     )
     found = rounding.distances(tiny(), ["pytorch"], ["vanilla_gradient", "smooth_grad"], COUNT)
     said = rounding.faults(found)
@@ -142,7 +142,7 @@ def test_reference_is_the_integral(method: str) -> None:
     subject = tiny()
     reference = error.reference(subject, method, 400)
     end = subject.x * 0 if method == PATH_METHODS[0] else error.blur(subject.x, error.MAX_SIGMA)
-    engine = sides.engine_of(subject)
+    engine = own_methods.engine_of(subject)
     change = engine.scores(subject.x[None]) - engine.scores(end[None])
     assert float(reference.sum()) == pytest.approx(float(change), rel=0.02)
     (kept,) = (error.WORK / "references").iterdir()
@@ -189,4 +189,4 @@ def test_an_engine_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit):
         parse(["--engine", "imaginary"])
     assert "imaginary" in capsys.readouterr().err
-    assert parse(["--engine", "both"]).engine == tuple(sides.ENGINES)
+    assert parse(["--engine", "both"]).engine == tuple(own_methods.ENGINES)

@@ -59,7 +59,7 @@ def test_sample_is_spread_evenly() -> None:
 def test_page_counts_and_names_what_failed() -> None:
     rows = [
         Row("a", 64, {"one": "done", "two": "refused: No rule for: 3 × silu (SiLU), 1 × mul (Gate). More."}, "l"),
-        Row("b", 96, {"one": "failed: It broke off.", "two": "refused: No rule for: 9 × gelu (G). More."}, notes=["x"]),
+        Row("b", 96, {"one": "failed: It broke off.", "two": "refused: No rule for: 9 × gelu, 2 × g. M"}, notes=["x"]),
         Row("c", left_out="takes more than 2 s to build"),
         Row("d", crash="the process ended with -9"),
     ]  # fmt: skip

@@ -47,10 +47,10 @@ def size(path):
         return picture.size
 
 
-def test_explain_writes_pictures_arrays_and_the_record(quick, tmp_path):
+def test_explain_writes_pictures_arrays_and_the_record(quick_model, tmp_path):
     done = process(
         "explain", SAMPLES / "cat.jpg", "--method", "vanilla_gradient", "--method", "smooth_grad", "--target", 285,
-        "-o", "smooth_grad.samples=5", "--out", tmp_path / "out", **quick,
+        "-o", "smooth_grad.samples=5", "--out", tmp_path / "out", **quick_model,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "2 of 2 maps" in done.stdout
@@ -63,9 +63,9 @@ def test_explain_writes_pictures_arrays_and_the_record(quick, tmp_path):
     assert size(tmp_path / "out" / "contact_sheet.png")[0] > 3 * 224
 
 
-def test_a_record_names_its_files_and_a_class_goes_by_its_label(quick, tmp_path):
+def test_a_record_names_its_files_and_a_class_goes_by_its_label(quick_model, tmp_path):
     asked = ("--method", "grad_cam", "--target", "Egyptian cat", "--against", "tiger cat", "--out", tmp_path / "out")
-    done = gradoscope("explain", SAMPLES / "cat.jpg", *asked, **quick)
+    done = gradoscope("explain", SAMPLES / "cat.jpg", *asked, **quick_model)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "out" / "explanation.json").read_text()
     record = json.loads(text)
@@ -75,7 +75,9 @@ def test_a_record_names_its_files_and_a_class_goes_by_its_label(quick, tmp_path)
     assert size(tmp_path / "out" / panel["urls"]["png"]) == (224, 224)
     assert size(tmp_path / "out" / record["inputs"][0]["url"]) == (224, 224)
     assert "/api/v1" not in text
-    unknown = gradoscope("explain", SAMPLES / "cat.jpg", "--target", "expresso", "--out", tmp_path / "none", **quick)
+    unknown = gradoscope(
+        "explain", SAMPLES / "cat.jpg", "--target", "expresso", "--out", tmp_path / "none", **quick_model
+    )
     assert unknown.returncode == 2
     said = " ".join(unknown.stderr.split())
     assert "target: efficientnet_lite0 has no class «expresso». Near it: 967 (espresso)" in said
@@ -100,11 +102,11 @@ def test_flow_says_where_the_gradient_vanishes():
     assert "1000 " in done.stdout.splitlines()[-1]
 
 
-def test_a_refusal_is_one_sentence_and_exit_code_2(quick, tmp_path, monkeypatch):
+def test_a_refusal_is_one_sentence_and_exit_code_2(quick_model, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
-    done = gradoscope("explain", bad, **quick)
+    done = gradoscope("explain", bad, **quick_model)
     assert done.returncode == 2
     assert "not a picture of an allowed format" in done.stderr
     assert "Traceback" not in done.stderr
@@ -158,6 +160,21 @@ def test_models_and_methods_are_listed():
 def host():
     with weight_host() as host:
         yield host
+
+
+def test_models_and_methods_as_json_are_what_the_server_answers(quick_model_server):
+    listed = json.loads(gradoscope("methods", "--json").stdout)
+    assert listed == quick_model_server.http.get("/api/v1/methods").json()
+    models = json.loads(gradoscope("models", "--json").stdout)
+    answered = quick_model_server.http.get("/api/v1/models").json()
+    assert models.keys() == answered.keys()
+    assert models["default"] == "efficientnet_lite0"
+    known = {model["id"]: model for model in models["models"]}
+    assert known["resnet50"]["classes"] == 1000
+    assert known["resnet50"].keys() == answered["models"][0].keys()
+    refused = gradoscope("models", "--json", "pull", "resnet50")
+    assert refused.returncode == 2
+    assert "pull does not take it" in refused.stderr
 
 
 def test_models_are_pulled_and_refused_by_name(tmp_path, host):

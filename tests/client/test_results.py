@@ -125,7 +125,7 @@ def test_values_are_reduced(made):
 def test_a_figure_has_a_bar_with_numbers(made, reduce, palette):
     figure = made["signed"].figure(reduce=reduce, palette=None if reduce != "max" else palette, percentile=90)
     axes, bar = figure.axes
-    scale = scale_of(made["signed"].reduce(reduce), palette, 90, signed=reduce == "sum")
+    scale = scale_of(made["signed"].reduce(reduce), palette, percentile=90, signed=reduce == "sum")
     low, high = bar.get_ylim()
     assert (low, high) == pytest.approx((scale.low, scale.high))
     assert (low == -high) == (reduce == "sum")

@@ -51,9 +51,9 @@ def test_the_library_alone_runs_as_written(tmp_path):
 
 
 @pytest.mark.parametrize(("language", "code"), EXAMPLES)
-def test_examples_run_as_written(language, code, quick_server, tmp_path):
+def test_examples_run_as_written(language, code, quick_model_server, tmp_path):
     (tmp_path / "static").symlink_to(ROOT / "static")
-    code = code.replace("http://127.0.0.1:8000", quick_server.url)
+    code = code.replace("http://127.0.0.1:8000", quick_model_server.url)
     command = [sys.executable, "-c", code] if language == "python" else [shutil.which("bash"), "-euc", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 0, done.stderr

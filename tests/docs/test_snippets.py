@@ -33,8 +33,8 @@ def snippets(text):
 
 
 @pytest.fixture(scope="module")
-def server_url(quick_server):
-    return quick_server.url
+def server_url(quick_model_server):
+    return quick_model_server.url
 
 
 def run_all(text, server_url, folder):

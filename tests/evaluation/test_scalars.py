@@ -13,6 +13,9 @@ FEW = {
     "max_sensitivity": {"samples": 2},
     "randomisation": {"stages": 2},
     "gradient_check": {"directions": 2},
+    "relevance_mass": {"box": "2,2,8,8"},
+    "relevance_rank": {"box": "2,2,8,8"},
+    "road": {"steps": 2},
 }
 
 
@@ -22,7 +25,7 @@ def figures():
     from tests.support.explained_maps import explained_map, measure
     from tests.support.nets import Tiny, explain, random_picture, wrap
 
-    model, picture = wrap(Tiny()), random_picture(12)
+    model, picture = wrap(Tiny()), random_picture(side=12)
     made = explain("integrated_gradients", model, picture, steps=3)
     own = explained_map("integrated_gradients", model, picture, made.values, steps=3)
     object.__setattr__(own, "diagnostics", made.diagnostics)

@@ -114,9 +114,9 @@ def test_a_jpeg_with_too_many_pixels_is_decoded_smaller(limit: int, factor: int,
 def test_nothing_else_is_decoded_smaller() -> None:
     for data in (saved(corners(), "JPEG"), saved(corners()), saved(corners(), "WEBP")):
         with pytest.raises(Unprocessable, match=r"40×24 = 960 pixels; the limit is 50\."):
-            decode(data, 50)  # beyond a quarter of its sides, or no JPEG
+            decode(data, max_pixels=50)  # beyond a quarter of its sides, or no JPEG
     with pytest.raises(Unprocessable, match="960 pixels"):
-        decode(saved(corners()), 959)
+        decode(saved(corners()), max_pixels=959)
 
 
 HEIC = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + b"\0" * 40
@@ -148,7 +148,7 @@ def test_heic_where_pillow_heif_is_installed() -> None:
     assert actual.size == (40, 24)
     assert np.median(np.abs(np.asarray(actual, dtype=int) - np.asarray(corners(), dtype=int))) <= 4
     with pytest.raises(Unprocessable, match="960 pixels"):
-        decode(out.getvalue(), 959)
+        decode(out.getvalue(), max_pixels=959)
     with pytest.raises(Unprocessable):
         decode(out.getvalue()[:300], LIMIT)
 
@@ -294,16 +294,16 @@ def test_size_is_checked_before_decoding() -> None:
     chunk += struct.pack(">I", len(body)) + b"IDAT" + body + struct.pack(">I", zlib.crc32(b"IDAT" + body))
     with pytest.raises(Unprocessable, match="30000×30000 = 900,000,000"):
         decode(b"\x89PNG\r\n\x1a\n" + chunk, LIMIT)
-    assert decode(saved(Image.new("RGB", (100, 10))), 1000).size == (100, 10)
+    assert decode(saved(Image.new("RGB", (100, 10))), max_pixels=1000).size == (100, 10)
     with pytest.raises(Unprocessable, match="limit is 999"):
-        decode(saved(Image.new("RGB", (100, 10))), 999)
+        decode(saved(Image.new("RGB", (100, 10))), max_pixels=999)
 
 
 def test_scans_of_a_jpeg_are_bounded():
     """However few bytes they have; what a camera or an encoder makes has ten."""
     usual = saved(noise(), "JPEG", progressive=True)
-    assert decode(usual, 10**8).size == (128, 128)
-    assert decode(many_scans(64, MAX_SCANS - 20), 10**8).size == (64, 64)
-    for scans in (MAX_SCANS, 20_000):
+    assert decode(usual, max_pixels=10**8).size == (128, 128)
+    assert decode(many_scans(64, extra=MAX_SCANS - 20), max_pixels=10**8).size == (64, 64)
+    for extra in (MAX_SCANS, 20_000):
         with pytest.raises(Unprocessable, match="scans"):
-            decode(many_scans(64, scans), 10**8)
+            decode(many_scans(64, extra=extra), max_pixels=10**8)

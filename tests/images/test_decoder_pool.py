@@ -52,7 +52,7 @@ def decoders():
 @pytest.mark.parametrize("name", ["cat.jpg", "grid.jpg"])
 def test_pixels_are_those_of_decoding_here(decoders, name):
     actual = decoders.decode(sample(name))
-    assert np.array_equal(np.asarray(actual), np.asarray(decode(sample(name), 10**8)))
+    assert np.array_equal(np.asarray(actual), np.asarray(decode(sample(name), max_pixels=10**8)))
     assert (actual.mode, actual.info) == ("RGB", {})
 
 
@@ -67,7 +67,7 @@ def test_every_row_arrives(decoders, size):
 def test_refusals_come_through(decoders):
     for data, kind in ((b"GIF89a", Unprocessable), (b"no picture", UnsupportedPicture), (b"", Unprocessable)):
         with pytest.raises(kind) as here:
-            decode(data, 10**8)
+            decode(data, max_pixels=10**8)
         with pytest.raises(kind) as there:
             decoders.decode(data)
         assert there.value.to_dict() == here.value.to_dict()

@@ -91,16 +91,17 @@ def test_one_file_by_itself(here):
 
 def test_what_is_passed_over_is_reported(here, monkeypatch):
     monkeypatch.setattr(image_files, "SUFFIXES", frozenset(image_files.READ))
-    assert left_out([Path("b")], None, False) == ""
+    assert left_out([Path("b")], out=None, recursive=False) == ""
     Path("a/IMG_1.HEIC").touch()
     Path("a/README").touch()
-    said = left_out([Path("a")], None, False)
+    said = left_out([Path("a")], out=None, recursive=False)
     assert said.startswith("Passed over: files that are no pictures by their names (")
     assert {"1 .txt", "1 .heic", "1 without a suffix"} == set(said[said.index("(") + 1 : said.index(")")].split(", "))
     assert "folders below (1; --recursive takes them too)" in said
     assert said.endswith("HEIC is read where pillow-heif is installed.")
-    assert "folders" not in left_out([Path("a")], None, True)
-    assert "folders" not in left_out([Path("a")], Path("a/deep"), False)  # results are nothing that was passed over
+    assert "folders" not in left_out([Path("a")], out=None, recursive=True)
+    # results are nothing that was passed over
+    assert "folders" not in left_out([Path("a")], out=Path("a/deep"), recursive=False)
     Path("c").mkdir()
     Path("c/notes.md").touch()
     with pytest.raises(Unprocessable, match=r"no picture in c\. Passed over: files .*1 \.md"):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gradoscope.images.decode import decode
 from gradoscope.images.input_spec import Input
-from gradoscope.images.preprocess import preprocess, requested_input
+from gradoscope.images.preprocess import MAX_ENLARGEMENT, preprocess, requested_input
 from gradoscope.images.samples import read_sample, samples
 from PIL import Image, ImageFilter
 from timm.data import create_transform
@@ -50,7 +50,7 @@ def timm_eval(picture: Image.Image, card: Input) -> np.ndarray:
 def test_against_torchvision_and_timm(card: str, name: str) -> None:
     """The same to the last bit; where the crop is not square, timm rounds the scaled size in another way, which comes
     to one level of 255 in 0.7 % of the values."""
-    picture = decode(read_sample(name), 10**8)
+    picture = decode(read_sample(name), max_pixels=10**8)
     for sent in (picture, picture.transpose(Image.Transpose.ROTATE_90), picture.crop((3, 5, 300, 218))):
         actual = np.asarray(preprocess(sent, CARDS[card]).picture, dtype=int)
         peers = [timm_eval(sent, CARDS[card])]
@@ -67,7 +67,7 @@ def test_against_torchvision_and_timm(card: str, name: str) -> None:
 def test_pad_and_squash_against_timm(fit: str, fraction: float, size: tuple[int, int]) -> None:
     card = Input(size=size, fit=fit, crop_fraction=fraction, interpolation="bicubic", mean=(0.5, 0.4, 0.3))  # type: ignore[arg-type]
     for name in ("cat", "rocket"):
-        picture = decode(read_sample(name), 10**8)
+        picture = decode(read_sample(name), max_pixels=10**8)
         for sent in (picture, picture.transpose(Image.Transpose.ROTATE_90), picture.crop((0, 0, 300, 60))):
             actual = np.asarray(preprocess(sent, card).picture, dtype=int)
             assert np.array_equal(actual, timm_eval(sent, card))
@@ -78,22 +78,22 @@ def test_resize_as_torchvision_states_it(resize: int) -> None:
     side = 299 if resize == 342 else 224
     card = Input(size=(side, side), resize=resize)
     expected = Compose([Resize(resize, InterpolationMode.BILINEAR), CenterCrop(side)])
-    picture = decode(read_sample("cat"), 10**8)
+    picture = decode(read_sample("cat"), max_pixels=10**8)
     assert np.array_equal(np.asarray(preprocess(picture, card).picture), np.asarray(expected(picture)))
 
 
 def test_what_a_request_asks_for() -> None:
     card = Input(size=(224, 224), resize=232)
-    assert requested_input(card, None, None) == card
+    assert requested_input(card, fit=None, size=None) == card
     assert requested_input(card, "crop", (224, 224)) == card
-    whole = requested_input(card, "squash", None)
+    whole = requested_input(card, fit="squash", size=None)
     assert (whole.fit, whole.crop_fraction, whole.resize) == ("squash", 1.0, None)
-    larger = requested_input(card, None, (448, 448))
+    larger = requested_input(card, fit=None, size=(448, 448))
     assert (larger.size, larger.resize) == ((448, 448), 464)  # the same share of the picture
     own = Input(size=(224, 224), fit="squash", crop_fraction=0.9)
-    assert requested_input(own, "squash", None).crop_fraction == 0.9  # the card's own way
-    assert requested_input(own, "crop", None).crop_fraction == 0.9
-    assert requested_input(LITE0, None, (320, 256)).size == (320, 256)
+    assert requested_input(own, fit="squash", size=None).crop_fraction == 0.9  # the card's own way
+    assert requested_input(own, fit="crop", size=None).crop_fraction == 0.9
+    assert requested_input(LITE0, fit=None, size=(320, 256)).size == (320, 256)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_what_a_request_asks_for() -> None:
 )
 def test_crop_of_each_fit(fit: str, size: tuple[int, int], crop: tuple[float, ...]) -> None:
     """With `crop` alone, a point of the original is found in the model's input, however that was made."""
-    card = requested_input(LITE0, fit, None)  # type: ignore[arg-type]
+    card = requested_input(LITE0, fit, size=None)  # type: ignore[arg-type]
     values = np.zeros((size[1], size[0], 3), np.uint8)
     x, y = size[0] // 2 - 60, size[1] // 2 + 40
     values[y - 8 : y + 8, x - 8 : x + 8, 0] = 255
@@ -122,7 +122,7 @@ def test_crop_of_each_fit(fit: str, size: tuple[int, int], crop: tuple[float, ..
 
 
 def test_padding_has_the_mean_colour() -> None:
-    card = requested_input(Input(size=(64, 64), mean=(0.2, 0.4, 0.6)), "pad", None)
+    card = requested_input(Input(size=(64, 64), mean=(0.2, 0.4, 0.6)), fit="pad", size=None)
     seen = np.asarray(preprocess(Image.new("RGB", (100, 50), "white"), card).picture)
     assert seen[0, 0].tolist() == seen[-1, -1].tolist() == [51, 102, 153]
     assert seen[32, 32].tolist() == [255, 255, 255]
@@ -131,7 +131,7 @@ def test_padding_has_the_mean_colour() -> None:
 @pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
 def test_grey(fit: str) -> None:
     card = Input(size=(28, 32), channels=1, fit=fit)  # type: ignore[arg-type]
-    picture = decode(read_sample("cat"), 10**8)
+    picture = decode(read_sample("cat"), max_pixels=10**8)
     seen = preprocess(picture, card)
     assert seen.picture.mode == "L"
     assert seen.pixels.shape == (1, 28, 32)
@@ -178,13 +178,14 @@ def test_crop_frames_what_the_model_sees() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (65500, 1), (1, 65500), (3, 2), (224, 1), (12000, 7)])
 @pytest.mark.parametrize("card", ["lite0", "wide", "pad", "squash"])
 def test_extreme_pictures_stay_small(size: tuple[int, int], card: str) -> None:
-    """Resizing first and cropping then would make gigabytes of 65500×1."""
+    """Resizing first and cropping then would make gigabytes of 65500×1. NumPy's memory is in this peak;
+    Pillow's is not, so `test_nothing_large_in_between` looks at sizes."""
     out = io.BytesIO()
     Image.new("RGB", size, (10, 200, 30)).save(out, "PNG")
     tracemalloc.start()
-    whole = {fit: requested_input(LITE0, fit, None) for fit in ("pad", "squash")}  # type: ignore[arg-type]
+    whole = {fit: requested_input(LITE0, fit, size=None) for fit in ("pad", "squash")}  # type: ignore[arg-type]
     input = CARDS.get(card) or whole[card]
-    seen = preprocess(decode(out.getvalue(), 10**8), input)
+    seen = preprocess(decode(out.getvalue(), max_pixels=10**8), input)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000_000
@@ -220,4 +221,6 @@ def test_nothing_large_in_between(size: tuple[int, int], monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Image.Image, "resize", spy)
     preprocess(Image.new("RGB", size), LITE0)
-    assert max(width * height for width, height in asked) <= 16 * 256 * 256
+    assert (
+        max(width * height for width, height in asked) <= MAX_ENLARGEMENT * 256 * 256
+    )  # 256: the side before the crop to 224

@@ -44,7 +44,7 @@ def test_zero_map_is_neutral(palette: str, percentile: float) -> None:
 def test_zero_is_in_the_middle_of_a_diverging_palette(palette: str, shift: float) -> None:
     """However lopsided the map is."""
     values = RAMP + shift
-    scale = scale_of(values, palette, 100, signed=False)
+    scale = scale_of(values, palette, percentile=100, signed=False)
     assert scale.low == -scale.high
     coloured = colourise(np.append(values, 0.0).reshape(1, -1), palette, scale)
     assert np.abs(coloured[0, -1].astype(int) - neutral(palette)).max() <= 2
@@ -71,8 +71,8 @@ def test_scale_of_the_numbers_does_not_matter(palette: str, factor: float) -> No
 
 def test_percentile_clips() -> None:
     values = np.append(np.ones(99), 1000.0).reshape(10, 10)
-    assert scale_of(values, "gray", 98, signed=False).high == 1
-    assert scale_of(values, "gray", 100, signed=False).high == 1000
+    assert scale_of(values, "gray", percentile=98, signed=False).high == 1
+    assert scale_of(values, "gray", percentile=100, signed=False).high == 1000
     assert colourise(values, "gray", Scale(0, 1)).min() == 255
 
 
@@ -106,10 +106,14 @@ def test_constant_map_is_one_colour() -> None:
 def test_draw_over_the_picture() -> None:
     under = Image.new("RGB", (8, 8), (200, 100, 0))
     values = np.linspace(0, 1, 64).reshape(8, 8)
-    assert np.array_equal(np.asarray(draw(values, "gray", 99, under, 0.0, signed=False)), np.asarray(under))
-    alone = np.asarray(draw(values, "gray", 99, None, 0.5, signed=False))
-    assert np.array_equal(np.asarray(draw(values, "gray", 99, under, 1.0, signed=False)), alone)
-    half = np.asarray(draw(values, "gray", 99, under, 0.5, signed=False), dtype=int)
+    assert np.array_equal(
+        np.asarray(draw(values, "gray", percentile=99, under=under, overlay=0.0, signed=False)), np.asarray(under)
+    )
+    alone = np.asarray(draw(values, "gray", percentile=99, under=None, overlay=0.5, signed=False))
+    assert np.array_equal(
+        np.asarray(draw(values, "gray", percentile=99, under=under, overlay=1.0, signed=False)), alone
+    )
+    half = np.asarray(draw(values, "gray", percentile=99, under=under, overlay=0.5, signed=False), dtype=int)
     assert np.abs(half - (alone.astype(int) + np.asarray(under)) / 2).max() <= 1
 
 

@@ -11,7 +11,11 @@ from gradoscope import __version__
 from tests.support.paths import ROOT
 from tests.support.wheel import PARTS, build
 
-PLUGINS = [ROOT / "app" / "attribution" / kind for kind in ("methods", "metrics")]
+PLUGINS = [
+    ROOT / "app" / "attribution" / "methods",
+    ROOT / "app" / "attribution" / "metrics",
+    ROOT / "app" / "lab" / "experiments",
+]
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,8 @@ def real_url(server: Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def server_url(quick_server: Server) -> str:
-    return quick_server.url
+def server_url(quick_model_server: Server) -> str:
+    return quick_model_server.url
 
 
 @pytest.fixture

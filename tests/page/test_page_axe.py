@@ -19,7 +19,7 @@ import pytest
 from gradoscope.web import texts
 from playwright.sync_api import Browser, Locator, Route, expect
 
-from tests.support.browser import CAT, EXPLANATIONS, LAYER, LONG, Visit, cheaply, events, slowly, visiting
+from tests.support.browser import CAT, EXPLANATIONS, LONG, OPEN_OVER_PAGE, Visit, cheaply, events, slowly, visiting
 
 expect.set_options(timeout=LONG)
 CHEAP = ["vanilla_gradient", "guided_backprop", "grad_cam"]
@@ -53,7 +53,7 @@ class Story(Visit):
         return self.page.get_by_role("button", name=self.say(key, **values), exact=True).locator("visible=true").first
 
     def check(self, state: str, within: str = "html") -> None:
-        self.frame()
+        self.wait_for_frame()
         self.note(state, self.axe_in_both_themes(within))
         if self.overflow() > 0:
             self.note(state, [f"{self.overflow()} px wider than the window"])
@@ -70,10 +70,10 @@ class Story(Visit):
     def opened(self, state: str, by: Locator) -> Iterator[None]:
         """What the press of a button opens is looked at, and closed again."""
         by.click()
-        layer = self.page.locator(LAYER).last
+        layer = self.page.locator(OPEN_OVER_PAGE).last
         layer.wait_for()
         yield
-        self.check(state, LAYER)
+        self.check(state, OPEN_OVER_PAGE)
         self.page.keyboard.press("Escape")
         expect(layer).to_have_count(0)
 
@@ -84,7 +84,7 @@ class Story(Visit):
     def explanation(self, id: str, maps: int) -> None:
         self.page.goto(f"{self.root}/e/{id}")
         self.page.locator("map-panel[data-status=done] canvas.map").nth(maps - 1).wait_for()
-        self.settled()
+        self.wait_until_idle()
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def downloadable(route: Route) -> None:
 def test_from_the_start_to_a_broken_off_explanation(browser: Browser, server_url: str, language: str, row: Any) -> None:
     with story(browser, server_url, language) as visit:
         visit.open()
-        visit.settled()
+        visit.wait_until_idle()
         visit.check("empty")
         visit.page.locator("#file").set_input_files(
             {"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": CAT.read_bytes()[:9000]}
@@ -182,6 +182,7 @@ def test_one_row(browser: Browser, server_url: str, language: str, row: Any) -> 
         visit.look("panel menu", visit.button("panel.more", method=cam))
         visit.look("export menu", visit.button("export.title"))
         visit.look("a row to be added", visit.page.locator(".add-row"))
+        visit.look("a method to be added", visit.page.locator(".add-method"))
         with visit.opened("full screen, split", visit.page.locator("map-panel canvas.map").first):
             visit.button("split.tool").click()
         visit.button("history.title").click()
@@ -228,8 +229,15 @@ def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -
         lens.focus()
         for key in ("ArrowRight", "b", "Shift+ArrowRight", "Shift+ArrowDown", "b"):
             visit.page.keyboard.press(key)
-        with visit.opened("box marked, only the strongest shown, more of the bar", visit.button("reading.more")):
+        with visit.opened(
+            "box marked, only the strongest shown, the tool bar's «More» open", visit.button("reading.more")
+        ):
             visit.page.get_by_label(visit.say("reading.show.long")).first.select_option("top")
+        lens.focus()
+        for key in ("m", "Space"):
+            visit.page.keyboard.press(key)
+        visit.check("a mask is drawn")
+        visit.page.keyboard.press("m")
         with visit.opened("comparison", visit.button("compare.open")):
             visit.page.locator(".agreement dd").first.wait_for()
         assert visit.report() == ""
@@ -237,7 +245,7 @@ def test_a_table(browser: Browser, server_url: str, language: str, table: Any) -
 
 def test_several_pictures(browser: Browser, server_url: str, language: str) -> None:
     with story(browser, server_url, language) as visit:
-        visit.page.route(EXPLANATIONS, cheaply)
+        visit.page.route(EXPLANATIONS, cheaply)  # Grad-CAM instead of the six
         visit.open()
         visit.page.locator("#all-samples").click()
         visit.page.locator(".strip-count").wait_for()
@@ -247,7 +255,7 @@ def test_several_pictures(browser: Browser, server_url: str, language: str) -> N
             visit.page.locator(".picture-overview .sheet-foot .button:visible").last.click()
         visit.open()
         visit.page.locator(".kept-strip").first.wait_for()
-        visit.check("pictures that are kept", "#start")
+        visit.check("pictures of an earlier visit that the browser keeps", "#start")
         assert visit.report() == ""
 
 
@@ -261,7 +269,7 @@ def test_a_phone(browser: Browser, server_url: str, language: str, table: Any) -
     with story(browser, server_url, language) as visit:
         visit.page.set_viewport_size(PHONE)
         visit.open()
-        visit.settled()
+        visit.wait_until_idle()
         visit.check("empty")
         visit.explanation(table["id"], 6)
         visit.check("rows")
@@ -284,7 +292,7 @@ def test_a_phone(browser: Browser, server_url: str, language: str, table: Any) -
 def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -> None:
     with story(browser, server_url, language) as visit:
         visit.page.goto(f"{visit.root}/methods")
-        visit.settled()
+        visit.wait_until_idle()
         visit.check("top")
         for figure in visit.page.locator("[data-figure]").all():
             figure.scroll_into_view_if_needed()
@@ -301,7 +309,7 @@ def test_the_page_of_methods(browser: Browser, server_url: str, language: str) -
 def test_the_page_about_trust(browser: Browser, server_url: str, language: str) -> None:
     with story(browser, server_url, language) as visit:
         visit.page.goto(f"{visit.root}/trust")
-        visit.settled()
+        visit.wait_until_idle()
         visit.check("top")
         visit.page.set_viewport_size(PHONE)
         visit.check("on a phone")

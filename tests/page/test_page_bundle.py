@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -13,9 +14,11 @@ from gradoscope.web.plugin_pages import asset_folders
 from playwright.sync_api import Browser, expect
 
 from tests.support.browser import module, visiting
+from tests.support.server import Server
 from tests.support.web_server import RunningServer, serving
 from tools import bundle_js, node
 
+LEAN = 88_000  # bytes, without headers: half a second on Fast 3G, of the two seconds that the names have
 # A figure as another distribution brings it: it has the page's own texts and store.
 FIGURE = """
 import { t } from "../../../js/shared/texts.js";
@@ -76,14 +79,14 @@ def test_a_page_and_its_plug_ins_share_each_module(browser: Browser, web_server:
         assert ("js/grid/map-panel.js" in scripts) is not bundled
 
 
-@pytest.mark.parametrize("path", ["/methods", "/trust"])
+@pytest.mark.parametrize("path", ["/methods", "/trust", "/lab"])
 def test_pages_to_read_work(browser: Browser, web_server: RunningServer, path: str) -> None:
     with visiting(browser, web_server.url) as visit:
         answer = visit.page.goto(web_server.url + path)
         assert answer is not None
         assert answer.ok
         visit.page.get_by_role("button", name=re.compile("theme|colour", re.I)).first.wait_for()
-        visit.settled()
+        visit.wait_until_idle()
         assert visit.complaints == []
 
 
@@ -93,3 +96,45 @@ def test_scripts_of_another_version_are_reported_and_do_not_run(browser: Browser
         visit.open()
         message = visit.page.evaluate("() => import('/static/js/state/store.js').catch(error => error.message)")
         assert message == "The server was updated after this page was opened. Reload the page."
+
+
+@pytest.mark.usefixtures("bundle")
+def test_what_names_and_frame_need_is_asked_for_at_once(browser: Browser, tmp_path: Path) -> None:
+    """A browser has six connections to a server: on a slow link a seventh file comes a second later."""
+    with serving(tmp_path / "store") as web_server, visiting(browser, web_server.url) as visit:
+        visit.page.goto(f"{web_server.url}/e/{'0' * 32}")
+        visit.page.locator("problem-notice").first.wait_for()
+        entries = "performance.getEntriesByType('resource').sort((a, b) => a.startTime - b.startTime)"
+        urls: list[str] = visit.page.evaluate(f"() => {entries}.map(entry => entry.name)")
+        paths = [re.sub(r".*/static/\w{16}/", "", url).removeprefix(web_server.url) for url in urls]
+        record = f"/api/v1/explanations/{'0' * 32}"
+        preload = json.loads((bundle_js.TARGET / bundle_js.MANIFEST).read_text("utf-8"))["preload"]
+        scripts = {bundle_js.START, bundle_js.WORKBENCH, *preload[bundle_js.START], *preload[bundle_js.WORKBENCH]}
+        assert len(scripts) == 3
+        assert set(paths[:6]) == {"js/shared/theme.js", "css/workbench.css", record, *scripts}
+        later = {path for path in paths[6:] if path.endswith((".js", ".css"))}
+        # What opens over the workbench, and workers for the arrays, once there are some.
+        over = {bundle_js.DIALOGS, *preload[bundle_js.DIALOGS]}
+        assert later <= bundle_js.Graph(bundle_js.sources()).workers | over
+        sizes: list[int] = visit.page.evaluate(
+            f"() => [performance.getEntriesByType('navigation')[0], ...{entries}.slice(0, 6)]"
+            ".map(entry => entry.encodedBodySize)"
+        )
+        assert all(sizes)
+        assert sum(sizes) < LEAN, dict(zip(["the page", *paths[:6]], sizes, strict=True))
+
+
+def test_where_dialogs_cannot_be_fetched_the_page_says_so(browser: Browser, quick_model_server: Server) -> None:
+    with visiting(browser, quick_model_server.url) as visit:
+        page, dialogs = visit.page, f"**/{bundle_js.DIALOGS}"
+        page.route(dialogs, lambda route: route.abort())
+        visit.open()
+        visit.sample()
+        notice = page.locator("panel-grid .notice")
+        expect(notice).to_contain_text("The connection was lost")
+        page.unroute(dialogs)
+        visit.finished()
+        notice.get_by_role("button", name="Try again").click()
+        page.wait_for_function("() => customElements.get('map-compare')")
+        visit.finished()
+        expect(notice).to_have_count(0)

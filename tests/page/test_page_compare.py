@@ -52,7 +52,7 @@ def test_two_maps_in_one_place(keep: Keeping, tmp_path: Path) -> None:
     expect(b.locator("figcaption")).to_have_text("B: Vanilla gradient · Egyptian cat · EfficientNet-Lite1")
     expect(dialog.locator(".compared-picture img.seen")).to_be_visible()
     expect(dialog.locator(".compare-says")).to_contain_text("rank correlation is ")
-    keep.settled()
+    keep.wait_until_idle()
     assert [shown(side.locator("canvas.map")) for side in (a, b)] == [grid[0], grid[2]]
     assert a.locator("canvas.map").evaluate("node => getComputedStyle(node).opacity") == "0.6"
     assert keep.axe_in_both_themes("dialog[open]") == []
@@ -71,8 +71,8 @@ def test_two_maps_in_one_place(keep: Keeping, tmp_path: Path) -> None:
     crops = {entry["model"]: entry["crop"] for entry in panels["inputs"]}
     other = [panel["id"] for panel in panels["panels"] if panel["model"] == MODELS[1]]
     dialog.get_by_label("Map B").select_option(other[1])
-    keep.settled()
-    keep.frame()
+    keep.wait_until_idle()
+    keep.wait_for_frame()
     boxes = [over.locator(f"{layer} canvas.map").bounding_box() for layer in ("map-lens:not(.above)", ".above")]
     assert boxes[0]
     assert boxes[1]
@@ -90,7 +90,7 @@ def test_two_maps_in_one_place(keep: Keeping, tmp_path: Path) -> None:
     page.goto(link)
     expect(dialog).to_be_visible()
     expect(divider).to_have_attribute("aria-valuetext", "60 % A")
-    expect(over.locator(".before-mark.of-b")).to_contain_text("EfficientNet-Lite1")
+    expect(over.locator(".previous-mark.of-b")).to_contain_text("EfficientNet-Lite1")
     check_saved_figures(dialog, tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_blink_and_the_picture(keep: Keeping) -> None:
     dialog = page.locator("map-compare dialog[open]")
     dialog.get_by_role("radio", name="Blink").check()
     above = dialog.locator("overlaid-maps .above")
-    marks = dialog.locator("overlaid-maps .before-mark:visible")
+    marks = dialog.locator("overlaid-maps .previous-mark:visible")
     expect(above).to_be_hidden()
     expect(marks).to_have_text("A: Vanilla gradient · tiger cat · EfficientNet-Lite0")
     dialog.get_by_role("button", name="Show B").click()

@@ -25,6 +25,17 @@ HIDDEN = """places => {
   });
 }"""
 
+# What a bright pixel means, of the maps where that is cut off.
+CUT_BRIGHT = """() => [...document.querySelectorAll('map-panel .bright')]
+  .filter(line => line.scrollHeight > line.clientHeight + 1 || line.scrollWidth > line.clientWidth)
+  .map(line => line.textContent)"""
+# Pixels between the lowest fact and the tool bar.
+ABOVE_BAR = """() => {
+  const facts = [...document.querySelectorAll('map-panel .facts span')];
+  const bar = document.querySelector('.maps .instruments').getBoundingClientRect();
+  return bar.top - Math.max(...facts.map(fact => fact.getBoundingClientRect().bottom));
+}"""
+
 
 @pytest.fixture(scope="module")
 def record(server_url: str) -> Any:
@@ -52,6 +63,8 @@ def test_all_facts_of_the_maps_are_in_sight(browser: Browser, server_url: str, r
         error = texts.texts(language)["panel.error_estimate"].format(error="7.5 %")
         expect(visit.page.locator("map-panel .facts").last).to_contain_text(error)
         assert hidden(visit, range(SIX)) == [], "at 1440 × 900 all of it, without scrolling"
+        assert visit.page.evaluate(CUT_BRIGHT) == []
+        assert visit.page.evaluate(ABOVE_BAR) >= 4
         visit.page.set_viewport_size({"width": 1366, "height": 650})
         assert hidden(visit, range(3)) == [], "at 1366 × 650 the first row"
         visit.page.evaluate("() => scrollTo(0, document.documentElement.scrollHeight)")
@@ -59,6 +72,6 @@ def test_all_facts_of_the_maps_are_in_sight(browser: Browser, server_url: str, r
 
 
 def hidden(visit: Visit, places: Any) -> list[str]:
-    visit.frame()
+    visit.wait_for_frame()
     found: list[str] = visit.page.evaluate(HIDDEN, list(places))
     return found

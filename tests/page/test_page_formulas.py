@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from gradoscope.contract.arrays import reduce_channels
+from gradoscope.contract.regions import run_lengths
 from playwright.sync_api import Browser, expect
 from scipy import stats
 
@@ -168,3 +169,59 @@ def test_the_zoom_is_one_place_of_the_picture_for_every_input(opened: Visit) -> 
     assert call(opened, "viewport/geometry", "zoomedAt", looking, CROP, [0.1, 0.1], 0.01) == {"zoom": 1, "centre": None}
     edge = call(opened, "viewport/geometry", "frameOf", {"zoom": 2, "centre": [-500, 9000]}, CROP)
     assert edge == {"zoom": 2, "left": 0, "top": -1}, "no void comes in at the edge"
+
+
+def as_mask(cells: np.ndarray, place: list[float]) -> dict[str, Any]:
+    flat = cells.ravel()
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    runs = np.diff(np.concatenate(([0], edges, [flat.size]))).tolist()
+    return {"width": cells.shape[1], "height": cells.shape[0], "place": place, "runs": [0, *runs] if flat[0] else runs}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mask_is_read_at_the_middles_of_the_inputs_pixels(opened: Visit, seed: int) -> None:
+    """With a crop inside the mask's place, and one that reaches beyond it."""
+    cells = np.random.default_rng(seed).random((30, 45)) < 0.4
+    cells[0, 0] = seed == 1
+    mask = as_mask(cells, [0, 0, 90, 60])
+    crop = [[15, 0, 75, 60], [0, -15, 90, 75], [10.5, 3.25, 70.5, 51.25]][seed]
+    seen = call(opened, "arrays/mask", "maskOfInput", mask, crop, {"width": 14, "height": 12})
+    x = crop[0] + (np.arange(14) + 0.5) / 14 * (crop[2] - crop[0])
+    y = crop[1] + (np.arange(12) + 0.5) / 12 * (crop[3] - crop[1])
+    outside = np.pad(cells, 20)  # cells beside the mask's place
+    expected = outside[np.ix_(np.floor(y / 2).astype(int) + 20, np.floor(x / 2).astype(int) + 20)]
+    assert np.array_equal(np.array(seen).reshape(12, 14), expected)
+    text = call(opened, "arrays/mask", "runLengths", seen, {"width": 14, "height": 12})
+    assert text == run_lengths(expected)
+
+
+def test_shares_of_a_mask(opened: Visit) -> None:
+    rng = np.random.default_rng(8)
+    values, inside = rng.normal(size=(4, 8)).astype(np.float32), rng.random((4, 8)) < 0.4
+    map = {"values": floats(values), "width": 8, "height": 4}
+    found = call(opened, "arrays/mask", "sharesOfMask", map, map, inside.ravel().astype(int).tolist())
+    positive = np.maximum(values, 0)
+    assert found["area"] == pytest.approx(inside.mean())
+    assert found["map"] == pytest.approx(np.abs(values)[inside].sum() / np.abs(values).sum(), abs=1e-6)
+    assert found["positive"] == pytest.approx(positive[inside].sum() / positive.sum(), abs=1e-6)
+
+
+def test_the_lines_of_a_mask_are_where_inside_and_outside_meet(opened: Visit) -> None:
+    cells = np.zeros((4, 5), bool)
+    cells[1:3, 2:5] = True
+    mask = as_mask(cells, [0, 0, 5, 4])
+    assert call(opened, "arrays/mask", "outlineOf", mask) == "M2 1H5M2 3H5M2 1V3M5 1V3"
+    assert call(opened, "arrays/mask", "areaOf", mask) == "M2 1h3v1h-3zM2 2h3v1h-3z"
+
+
+def test_a_mask_comes_out_of_an_address_as_it_went_in(opened: Visit) -> None:
+    cells = np.random.default_rng(9).random((60, 70)) < 0.3
+    mask = as_mask(cells, [-10.5, 0, 200.25, 180])
+    ways = """async mask => {
+      const { mask: codec } = await import('/static/js/url-state/codecs.js');
+      return codec.parse(codec.format(mask));
+    }"""
+    assert opened.page.evaluate(ways, mask) == mask
+    scattered = as_mask(np.random.default_rng(9).random((200, 200)) < 0.5, [0, 0, 1, 1])
+    ways = "async mask => (await import('/static/js/url-state/codecs.js')).mask.format(mask)"
+    assert opened.page.evaluate(ways, scattered) is None, "it would make an address of many thousand characters"

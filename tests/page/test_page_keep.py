@@ -114,8 +114,9 @@ def test_history_lists_and_opens_explanations_and_says_which_are_deleted(keep: K
     keep.cheap()
     first = keep.id
     keep.cheap(target="285")
-    keep.open()
     earlier = keep.page.locator("earlier-list a")
+    expect(earlier).to_have_count(0)  # out of sight
+    keep.open()
     expect(earlier).to_have_count(2)
     expect(earlier.first).to_contain_text(re.compile("Why Egyptian cat · EfficientNet-Lite0.*2 methods", re.S))
     thumbnail = earlier.first.locator("img").get_attribute("src")
@@ -130,6 +131,9 @@ def test_history_lists_and_opens_explanations_and_says_which_are_deleted(keep: K
     sheet = keep.history()
     rows = sheet.get_by_role("listitem")
     expect(rows).to_have_count(2)
+    keep.page.evaluate(f"async () => (await {module('shared/style-sheets.js')}).style('chart')")
+    line = "row => getComputedStyle(row, '::before').content"
+    assert rows.first.evaluate(line) == "none", "the legend of a chart has its own entries"
     expect(rows.nth(1).get_by_role("link")).to_have_attribute("aria-current", "page")
     rows.first.get_by_role("link").click()
     expect(rows.first).to_contain_text("The server has forgotten it")

@@ -15,10 +15,10 @@ KEY = "0123456789abcdef-ann"
 
 
 @pytest.fixture(scope="module")
-def locked(quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def locked(quick_model: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder: Path = tmp_path_factory.mktemp("locked")
     (folder / "keys").write_text(f"ann:{KEY}\n")
-    server = Server(folder / "store", GRADOSCOPE_KEYS=str(folder / "keys"), **quick)
+    server = Server(folder / "store", GRADOSCOPE_KEYS=str(folder / "keys"), **quick_model)
     yield server.url
     server.stop()
 
@@ -68,7 +68,7 @@ def test_a_key_is_asked_for_once_and_pictures_are_loaded_with_it_too(browser: Br
 def test_the_page_of_methods_asks_for_the_key_only_to_compute(browser: Browser, locked: str) -> None:
     with visiting(browser, locked, locale="zh-CN") as visit:
         visit.page.goto(visit.root + "/methods")
-        visit.settled()
+        visit.wait_until_idle()
         expect(visit.page.get_by_role("dialog")).to_have_count(0)  # reading the page needs no key
         visit.page.locator("[data-compute]").first.click()
         expect(visit.page.get_by_role("dialog", name="此服务器需要 API 密钥")).to_be_visible()

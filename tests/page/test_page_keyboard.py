@@ -84,7 +84,7 @@ def walk(visit: Visit) -> list[dict[str, Any]]:
     stops = []
     for _ in range(200):
         visit.page.keyboard.press("Tab")
-        visit.frame()
+        visit.wait_for_frame()
         focused = visit.page.evaluate(FOCUSED)
         if focused is None:
             break
@@ -101,7 +101,7 @@ def test_tab_reaches_everything_in_order_and_in_sight(visit: Visit, explained: s
     visit.page.goto(visit.root + (explained if path == "explanation" else path))
     if path == "explanation":
         visit.finished(4)
-    visit.settled()
+    visit.wait_until_idle()
     for figure in visit.page.locator("[data-figure]").all():
         figure.scroll_into_view_if_needed()
         expect(figure).to_have_attribute("data-ready", "")
@@ -198,7 +198,7 @@ def cheap(request: Any) -> bytes:
 def test_reduced_motion_moves_nothing(browser: Browser, server_url: str, explained: str, path: str) -> None:
     with visiting(browser, server_url, reduced_motion="reduce") as visit:
         visit.page.goto(visit.root + (explained if path == "explanation" else path))
-        visit.settled()
+        visit.wait_until_idle()
         assert visit.page.evaluate(MOTION) == []
         visit.page.emulate_media(reduced_motion="no-preference")
         if path == "explanation":
@@ -227,7 +227,7 @@ def test_taps_lead_from_a_sample_to_a_large_map(browser: Browser, server_url: st
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
             points = [{"x": x - apart, "y": y}, {"x": x + apart, "y": y}] if apart else []
             session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        visit.frame()
+        visit.wait_for_frame()
         zoom = f"async () => (await {module('state/store.js')}).store.state.viewport.zoom"
         assert visit.page.evaluate(zoom) == pytest.approx(3, rel=0.1)
         assert visit.page.evaluate("() => visualViewport.scale") == 1, "the fingers zoom the map, not the page"

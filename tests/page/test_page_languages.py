@@ -65,7 +65,7 @@ def test_start_page_and_explanation_in_chinese(chinese: Visit, explained: str) -
     assert english_left(chinese) == []
     page.goto(chinese.root + explained)
     page.locator("map-panel[data-status=done] canvas.map").nth(len(CHEAP) - 1).wait_for()
-    chinese.settled()
+    chinese.wait_until_idle()
     assert english_left(chinese) == []
     expect(page.locator(".panel-title").first).to_contain_text("原始梯度")
 
@@ -82,7 +82,7 @@ def test_the_server_sends_the_page_in_chinese(server_url: str, explained: str) -
 def test_the_switch_keeps_the_explanation_and_the_view(visit: Visit, explained: str) -> None:
     page = visit.page
     page.goto(f"{visit.root}{explained}#reduce=sum")
-    visit.settled()
+    visit.wait_until_idle()
     switch = page.get_by_role("link", name="中文")
     expect(switch).to_have_attribute("lang", "zh-Hans")
     switch.focus()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.support.browser import LONG, SIX, Visit, visiting
+from tests.support.server import Server
 
 expect.set_options(timeout=LONG)
 DESKTOPS = [(1280, 720), (1366, 650), (1440, 900), (1920, 1080)]
@@ -58,6 +60,16 @@ CUT = """() => {
   }
   return found;
 }"""
+# Titles that are cut, and lists of maps that do not stand beside their letter.
+CUT_COMPARISON = """() => {
+  const dialog = document.querySelector('dialog.compare');
+  const titles = [...dialog.querySelectorAll('figcaption')].filter(node => node.scrollHeight > node.clientHeight + 1);
+  const apart = [...dialog.querySelectorAll('.compare-side')].filter(({ children: [letter, list] }) => {
+    const [at, of] = [letter, list].map(node => node.getBoundingClientRect());
+    return at.right > of.left || at.bottom < of.top || at.top > of.bottom || of.right > innerWidth;
+  });
+  return [...titles, ...apart].map(node => node.textContent);
+}"""
 
 
 @pytest.fixture
@@ -102,12 +114,12 @@ def test_six_maps_are_in_sight_without_scrolling(browser: Browser, server_url: s
         visit.open()
         visit.sample()
         visit.page.locator("map-panel[data-status=done] canvas.map:visible").nth(SIX - 1).wait_for()
-        visit.settled()
+        visit.wait_until_idle()
         for measured, (width, height) in itertools.product((False, True), DESKTOPS):
             if measured:
                 visit.page.evaluate(MEASURE)
             visit.page.set_viewport_size({"width": width, "height": height})
-            visit.frame()
+            visit.wait_for_frame()
             assert visit.page.evaluate(CUT) == [], (width, height, measured)
             bar = box(visit.page.locator(".maps .instruments"))
             assert bar["height"] <= 48
@@ -120,7 +132,7 @@ def test_six_maps_are_in_sight_without_scrolling(browser: Browser, server_url: s
             form = box(visit.page.locator("ask-form"))
             assert form["bottom"] <= height, "the form for the question is in sight too"
         visit.page.set_viewport_size({"width": 768, "height": 1024})
-        visit.frame()
+        visit.wait_for_frame()
         form, picture, grid = (box(visit.page.locator(name)) for name in ("ask-form", ".picture-well", "panel-grid"))
         assert form["x"] > picture["right"]
         assert form["y"] < picture["bottom"]
@@ -135,7 +147,7 @@ def bar_controls(visit: Visit) -> list[Locator]:
 def test_tools_that_do_not_fit_into_the_bar_are_behind_more(explained: Visit) -> None:
     page = explained.page
     page.set_viewport_size({"width": 1000, "height": 700})
-    explained.frame()
+    explained.wait_for_frame()
     more = page.locator(".maps").get_by_role("button", name="More")
     clip = page.locator(".maps reading-bar").get_by_role("slider", name="Clip")
     expect(clip).to_have_count(0)
@@ -150,18 +162,18 @@ def test_tools_that_do_not_fit_into_the_bar_are_behind_more(explained: Visit) ->
     expect(clip).to_have_count(0)
     expect(more).to_be_focused()
     page.set_viewport_size({"width": 1920, "height": 1080})
-    explained.frame()
+    explained.wait_for_frame()
     expect(clip).to_be_visible()
 
 
 def test_box_and_crosshair_move_nothing(explained: Visit) -> None:
     page = explained.page
     page.set_viewport_size({"width": 1440, "height": 900})
-    explained.frame()
+    explained.wait_for_frame()
     places = page.locator(".maps .instruments .button, map-panel .map-well, .prediction, .trust-open")
 
     def boxes() -> list[Any]:
-        explained.frame()
+        explained.wait_for_frame()
         return [one.bounding_box() for one in places.all()]
 
     before = boxes()
@@ -181,7 +193,7 @@ def test_box_and_crosshair_move_nothing(explained: Visit) -> None:
     expect(shares).to_contain_text("area")
     page.get_by_role("button", name="Remove the box").click()
     lens.hover(position={"x": 90, "y": 90})
-    explained.frame()
+    explained.wait_for_frame()
     colour = box(readout.locator(".colour"))
     foot = box(page.locator("map-panel").first.locator(".panel-foot"))
     assert colour["right"] <= foot["right"]
@@ -195,7 +207,7 @@ def test_the_picture_shows_what_magnified_maps_show(explained: Visit) -> None:
     page.locator("map-panel map-lens").first.focus()
     for _ in range(2):
         page.keyboard.press("+")
-    explained.frame()
+    explained.wait_for_frame()
     shown, seen = box(frame), box(crop)
     assert shown["width"] == pytest.approx(seen["width"] / 2.25, abs=1)
     assert shown["x"] + shown["width"] / 2 == pytest.approx(seen["x"] + seen["width"] / 2, abs=2)
@@ -210,7 +222,7 @@ def test_a_tiny_picture_is_enlarged_by_whole_pixels(visit: Visit, tmp_path: Any)
     image = visit.page.locator("img.original")
     image.wait_for()
     expect(visit.page.locator(".stage.tiny")).to_have_count(1)
-    visit.frame()
+    visit.wait_for_frame()
     times = image.evaluate("node => node.parentElement.clientWidth / 16")
     assert times == round(times) >= 4
     assert image.evaluate("node => getComputedStyle(node).imageRendering") == "pixelated"
@@ -265,3 +277,33 @@ def test_the_sheet_closes_when_the_question_is_sent(browser: Browser, server_url
         expect(sheet).to_be_hidden()
         expect(visit.page.locator("panel-grid .context")).to_contain_text("probability")
         visit.finished()
+
+
+@pytest.mark.parametrize("size", [(1366, 650), (768, 1024), *PHONES])
+@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
+def test_what_opens_over_the_maps_is_whole(
+    browser: Browser, quick_model_server: Server, size: tuple[int, int], language: str
+) -> None:
+    width, height = size
+    viewport = {"width": width, "height": height}
+    with visiting(browser, quick_model_server.url, locale=language, viewport=viewport) as visit:
+        visit.open()
+        visit.sample()
+        page = visit.page
+        page.locator("map-panel[data-status=done]:has(canvas.map)").nth(SIX - 1).wait_for()
+        page.locator("map-panel map-lens").first.focus()
+        page.keyboard.press("c")
+        page.locator("dialog.compare[open] .compare-says").filter(has_text=re.compile(r"\d")).wait_for()
+        assert page.evaluate(CUT_COMPARISON) == []
+        assert box(page.locator("dialog.compare .compared-a .map-well"))["width"] >= 150
+        assert visit.overflow() <= 0
+        page.keyboard.press("Escape")
+        page.locator(".add-method").click()
+        popup, own = page.locator("add-method"), page.locator("add-method .own-map")
+        visit.options.first.wait_for()
+        assert box(popup)["bottom"] <= height
+        assert box(own)["bottom"] <= box(popup)["bottom"], "the field below the list is in sight"
+        assert box(own)["y"] >= box(popup.locator(".options"))["bottom"]
+        page.keyboard.press("Escape")
+        page.locator(".add-row").click()
+        assert box(page.locator("add-row .button"))["bottom"] <= box(page.locator("add-row"))["bottom"] <= height

@@ -36,7 +36,7 @@ input = { size = [64, 64] }
 """
 GREY = """title = "Grey"
 architecture = "timm:test_vit"
-arguments = { in_chans = 1, img_size = [48, 64] }
+arguments = { in_chans = 1, img_size = [48, 64], patch_size = [48, 64] }
 classes = 10
 source = { kind = "file", file = "grey.safetensors" }
 input = { size = [48, 64], channels = 1, fit = "pad" }
@@ -61,7 +61,10 @@ def write_cards(folder: Path, host: Host) -> None:
     distant = save(network("test_resnet"))
     host.files["/timm/test_resnet.r160_in1k/resolve/main/model.safetensors"] = distant
     save_file(network("test_resnet"), folder / "tiny.safetensors")
-    save_file(network("test_vit", in_chans=1, img_size=(48, 64), num_classes=10), folder / "later.safetensors")
+    save_file(
+        network("test_vit", in_chans=1, img_size=(48, 64), patch_size=(48, 64), num_classes=10),
+        folder / "later.safetensors",
+    )
     (folder / "tiny.toml").write_text(TINY)
     (folder / "grey.toml").write_text(GREY)
     (folder / "distant.toml").write_text(DISTANT % (COMMIT, hashlib.sha256(distant).hexdigest()))
@@ -161,7 +164,7 @@ def test_models_are_searched_by_keyboard(visit: Visit) -> None:
 
 
 def test_a_missing_model_is_explained_as_soon_as_its_file_is_there(visit: Visit, folder: Path) -> None:
-    """A grey network that pads and works on tokens: Grad-CAM refuses it."""
+    """A grey network that pads and takes the picture for one patch: Grad-CAM refuses it."""
     visit.cat()
     before = visit.pixels()
     choose(visit, "Grey")
@@ -174,9 +177,9 @@ def test_a_missing_model_is_explained_as_soon_as_its_file_is_there(visit: Visit,
     picker(visit).focus()
     choose(visit, "Grey")
     cam = visit.page.locator("map-panel").nth(2)
-    expect(cam).to_contain_text("RefusedGrad-CAM needs a spatial feature map")
+    expect(cam).to_contain_text("RefusedA class activation map needs a spatial feature map")
     expect(visit.page.get_by_role("button", name="Export", exact=True)).to_be_visible()
-    visit.settled()
+    visit.wait_until_idle()
     assert [place["width"] for place in visit.pixels()][-3:] == [64] * 3
     well = visit.page.locator("map-panel .map-well").last.bounding_box()
     assert well
@@ -222,7 +225,7 @@ def test_a_download_is_cancelled_and_resumed(visit: Visit, host: Host) -> None:
     expect(bar).to_have_attribute("aria-valuenow", re.compile("^[1-9]"))
     download.get_by_role("button", name="Cancel").click()
     expect(download).to_contain_text(re.compile(r"Stopped at \d\.\d of 4\.0 MiB\. The downloaded part is kept\."))
-    visit.settled()
+    visit.wait_until_idle()
     before = len(host.asked)
     download.get_by_role("button", name="Resume").click()
     while len(host.asked) == before:
@@ -397,11 +400,25 @@ def test_grad_cam_of_another_layer(visit: Visit) -> None:
 
 def test_any_method_of_the_list_can_be_added(visit: Visit) -> None:
     visit.cat()
-    add = visit.page.get_by_role("combobox", name="Add a method")
     known = visit.page.request.get(f"{visit.root}/api/v1/methods").json()["methods"]
-    absent = {method["id"] for method in known if not method["default"]}
-    assert {option.get_attribute("value") for option in add.locator("option").all()} - {""} == absent
-    add.select_option("guided_grad_cam")
+    absent = {method["title"]: method for method in known if not method["default"]}
+    visit.page.get_by_role("button", name="Add a method").click()
+    popup = visit.page.locator("add-method")
+    expect(popup.get_by_role("option")).to_have_count(len(absent))
+    # Under the headings of their families; what a map of each would take comes a moment later.
+    groups = popup.get_by_role("group")
+    for group in groups.all():
+        texts = group.get_by_role("option").all_inner_texts()
+        shown = {absent[title]["family"] for title in absent if any(text.startswith(f"{title} ") for text in texts)}
+        assert len(shown) == 1
+    expect(popup.get_by_role("option", name="Occlusion")).to_contain_text("about")
+    search = visit.page.get_by_role("combobox", name="Add a method")
+    search.fill("no such method")
+    expect(popup).to_contain_text("No method for «no such method»")
+    search.fill("guided cam")
+    expect(popup.get_by_role("option")).to_have_count(1)
+    search.press("Enter")
+    expect(visit.page.get_by_role("button", name="Add a method")).to_be_focused()
     visit.finished(7)
     visit.page.get_by_role("button", name="Details of Guided Grad-CAM").click()
     expect(visit.page.get_by_role("combobox", name="Layer")).to_have_value("layer4")

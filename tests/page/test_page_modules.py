@@ -214,6 +214,17 @@ def test_numbers_are_short_and_exact(opened: Visit) -> None:
     assert got == list(cases.values())
 
 
+def test_what_took_next_to_nothing_is_not_told_as_zero(opened: Visit) -> None:
+    got = opened.page.evaluate(
+        """async values => {
+          const { factsOf } = await import('/static/js/shared/panel-facts.js');
+          return values.map(seconds => factsOf({ seconds, diagnostics: {}, notes: [] }).map(fact => fact.text));
+        }""",
+        [0.0012, 0.0049, 0.0051, 0.42],
+    )
+    assert got == [["< 0.01 s"], ["< 0.01 s"], ["0.01 s"], ["0.42 s"]]
+
+
 def test_a_picture_beyond_the_limits_is_scaled_down_before_it_is_sent(opened: Visit) -> None:
     """Others go as they are: what is small enough, and what this browser cannot read."""
     result = opened.page.evaluate(

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Request, Route, expect
 
-from tests.support.browser import CAT, EXPLANATIONS, LAYER, LONG, Visit, cheaply, module, visiting
+from tests.support.browser import CAT, EXPLANATIONS, LONG, OPEN_OVER_PAGE, Visit, cheaply, module, visiting
 from tests.support.paths import sample
 
 expect.set_options(timeout=LONG)
@@ -23,6 +23,17 @@ KEPT = f"""async () => (await (await {module("picture/picture-store.js")}).keptP
 NO_STORAGE = """Object.defineProperty(window, 'indexedDB', {
   value: { open() { throw new DOMException('', 'SecurityError'); } },
 });"""
+
+# The end of each answer to a question comes long after its last event, as on a slow connection.
+LATE_ENDS = """{
+  const plain = window.fetch;
+  window.fetch = async (...given) => {
+    const response = await plain(...given);
+    if (given[1]?.method !== "POST" || !String(given[0]).endsWith("/explanations")) return response;
+    const wait = { flush: () => new Promise((done) => setTimeout(done, 3000)) };
+    return new Response(response.body.pipeThrough(new TransformStream(wait)), response);
+  };
+}"""
 
 
 class Pictures(Visit):
@@ -96,7 +107,7 @@ def test_pictures_are_computed_one_after_another_and_stay(visit: Pictures) -> No
     sheet = visit.overview()
     expect(sheet.get_by_role("heading")).to_have_text("Pictures, 1 of 3 is shown")
     expect(sheet.locator(".card-status")).to_have_text(["Done"] * 3)
-    assert visit.axe_in_both_themes(LAYER) == []
+    assert visit.axe_in_both_themes(OPEN_OVER_PAGE) == []
     sheet.get_by_role("button", name="Remove espresso.jpg").click()
     expect(sheet.get_by_role("button", name="Remove grid.jpg")).to_be_focused()
     sheet.get_by_role("button", name=re.compile("grid.jpg Done")).click()
@@ -158,6 +169,48 @@ def test_pictures_that_were_not_sent_yet_survive_a_reload_and_wait_for_go_on(vis
     expect(sheet.locator(".card-status")).to_have_text(["Done", "Done, another question", "Done, another question"])
     sheet.get_by_role("button", name="Ask all the same question").click()
     expect(sheet.locator(".card-status")).to_have_text(["Done"] * 3)
+
+
+def test_a_picture_that_is_done_is_not_computed_again_where_the_answer_ends_late(visit: Pictures) -> None:
+    visit.page.add_init_script(LATE_ENDS)
+    visit.page.reload()
+    visit.choose("rocket", "espresso")
+    expect(visit.tally).to_have_text("2 computed")
+    visit.page.locator(".prediction").nth(1).click()
+    sheet = visit.overview()
+    expect(sheet.locator(".card-status")).to_have_text(["Done", "Done, another question"])
+    assert len(visit.sent) == 3
+
+
+def test_the_overview_stays_open_while_answers_come(visit: Pictures) -> None:
+    """Opened before the answer is accepted; pictures are added and removed in it."""
+    visit.take(*NAMES[:2])
+    expect(visit.tally).to_have_text("2 computed")
+    held: list[Route] = []
+    visit.page.unroute(EXPLANATIONS)
+    visit.page.route(EXPLANATIONS, lambda route: held.append(route), times=1)
+    first = visit.page.url
+    with visit.page.expect_request(EXPLANATIONS):
+        visit.page.locator(".prediction").nth(1).click()
+    sheet = visit.overview()
+    expect(sheet.locator(".card-status")).to_have_text(["Computing", "Done, another question"])
+    assert visit.page.url.startswith(first)
+    visit.page.route(EXPLANATIONS, cheaply)
+    cheaply(held.pop())
+    expect(visit.page).not_to_have_url(re.compile(re.escape(first)))
+    expect(sheet.locator(".card-status")).to_have_text(["Done", "Done, another question"])
+    visit.choose("grid")
+    expect(sheet.get_by_role("heading")).to_have_text("Pictures, 3 of 3 is shown")
+    expect(sheet.locator(".card-status")).to_have_text(["Done, another question", "Done", "Done"])
+    sheet.get_by_role("button", name="Remove grid.jpg").click()
+    expect(sheet.get_by_role("heading")).to_have_text("Pictures, 2 of 2 is shown")
+    expect(sheet.locator(".card-status").nth(1)).to_have_text("Done")
+    address = visit.page.url
+    sheet.get_by_role("button", name=re.compile("^rocket.jpg")).click()
+    expect(sheet).to_have_count(0)
+    expect(visit.page).not_to_have_url(address)
+    visit.finished(1)
+    assert visit.page.evaluate("() => history.state.step ?? 0") == 0
 
 
 def test_a_picture_that_fails_and_more_pictures_than_are_allowed(visit: Pictures) -> None:

@@ -12,8 +12,8 @@ from tests.support.server import Server
 SLOW = 0.5  # seconds that the record takes: more than the page waits before it asks for small pictures
 
 
-def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: Server) -> None:
-    with visiting(browser, quick_server.url) as visit:
+def test_small_pictures_come_before_the_arrays(browser: Browser, quick_model_server: Server) -> None:
+    with visiting(browser, quick_model_server.url) as visit:
         visit.cat()
         id = visit.explanation_id
 
@@ -23,7 +23,7 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
         time.sleep(SLOW)
         route.continue_()
 
-    with visiting(browser, quick_server.url) as visit:
+    with visiting(browser, quick_model_server.url) as visit:
         page = visit.page
         page.route(f"**/api/v1/explanations/{id}", slowly)
         page.route("**/*.npy*", lambda route: arrays.append(route))  # gets no answer before the end
@@ -47,12 +47,12 @@ def test_small_pictures_come_before_the_arrays(browser: Browser, quick_server: S
         assert visit.complaints == []
 
 
-def test_full_screen_before_there_is_an_array(browser: Browser, quick_server: Server) -> None:
+def test_full_screen_before_there_is_an_array(browser: Browser, quick_model_server: Server) -> None:
     """Keys that lead to the next map have none to go to."""
-    with visiting(browser, quick_server.url) as visit:
+    with visiting(browser, quick_model_server.url) as visit:
         visit.cat()
         id = visit.explanation_id
-    with visiting(browser, quick_server.url) as visit:
+    with visiting(browser, quick_model_server.url) as visit:
         page = visit.page
         arrays: list[Route] = []
         page.route("**/*.npy*", lambda route: arrays.append(route))
@@ -65,11 +65,11 @@ def test_full_screen_before_there_is_an_array(browser: Browser, quick_server: Se
             route.continue_()
 
 
-def test_a_quick_connection_loads_no_small_pictures(browser: Browser, quick_server: Server) -> None:
-    with visiting(browser, quick_server.url) as visit:
+def test_a_quick_connection_loads_no_small_pictures(browser: Browser, quick_model_server: Server) -> None:
+    with visiting(browser, quick_model_server.url) as visit:
         visit.cat()
         id = visit.explanation_id
-    with visiting(browser, quick_server.url) as visit:
+    with visiting(browser, quick_model_server.url) as visit:
         entry = f"{{ name: location.origin + '/api/v1/explanations/{id}', duration: 9 }}"
         visit.page.add_init_script(f"performance.getEntriesByType = () => [{entry}]")
         visit.page.goto(f"{visit.root}/e/{id}")

@@ -87,7 +87,7 @@ def test_first_steps_are_shown_until_they_are_closed(browser: Browser, server_ur
 
 def test_a_preview_opens_what_it_shows(visit: Visit) -> None:
     visit.open()
-    visit.settled()
+    visit.wait_until_idle()
     visit.page.get_by_role("button", name="Grad-CAM").click()
     viewer = visit.page.locator("dialog.viewer")
     expect(viewer.get_by_role("heading", name="Grad-CAM 2016")).to_be_visible()

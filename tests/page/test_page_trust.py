@@ -28,6 +28,8 @@ SMALL = {
     "randomisation": {"stages": 4},
     "gradient_check": {"directions": 4},
     "completeness": {"tolerance": 0.001},
+    "relevance_mass": {"box": "30,20,90,100"},
+    "road": {"steps": 3},
 }
 PHONE: Any = {"width": 390, "height": 844}
 NAMES = re.compile(r"\{(\w+)\}")
@@ -217,7 +219,7 @@ def test_in_two_languages_and_on_a_phone(browser: Browser, server_url: str, reco
                 expect(dialog.locator(".trust-problem:visible")).to_contain_text(words["trust.refused"])
             for id in metrics():
                 expect(dialog.get_by_role("heading", name=words[f"trust.metric.{id}"], exact=True)).to_be_visible()
-            visit.settled()
+            visit.wait_until_idle()
             assert visit.axe_in_both_themes("dialog.trust[open]") == []
             assert visit.overflow() <= 0
             assert dialog.locator(".trust-body").evaluate("node => node.scrollWidth - node.clientWidth") == 0
@@ -262,6 +264,32 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
 def in_flight(root: str) -> float:
     lines = httpx.get(f"{root}/metrics", timeout=60).text.splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("gradoscope_requests_in_flight "))
+
+
+def test_all_of_them_begin_with_the_cheapest_before_seconds_are_known(visit: Visit, record: Any) -> None:
+    trust, asked = Trust(visit, "Grad-CAM"), []
+    kept: list[Route] = []  # get no answer
+
+    def price(route: Route) -> None:
+        if b"timed" in (route.request.post_data_buffer or b""):
+            route.continue_()
+        else:
+            kept.append(route)
+
+    def take(route: Route) -> None:
+        found = re.search(r'name="metrics"\r\n\r\n(\w+)', (route.request.post_data_buffer or b"").decode())
+        assert found
+        asked.append(found[1])
+        route.abort()
+
+    visit.page.route("**/api/v1/estimates", price)
+    visit.page.route(MEASURING, take)
+    trust.open(record, 1)
+    with visit.page.expect_request(re.compile("/metrics$")):
+        trust.dialog.get_by_role("button", name=re.compile("^Measure (all|the rest)")).click()
+    expect(trust.metric(asked[0])).to_contain_text("Estimating the cost")
+    assert kept
+    assert asked[0] in ("completeness", "sparseness", "complexity", "relevance_mass", "relevance_rank")
 
 
 def test_cancel_ends_it_on_the_server_too(visit: Visit, record: Any) -> None:

@@ -327,23 +327,23 @@ def test_a_few_items_ahead_and_no_more():
         assert list(results) == list(range(1, 100))
 
 
-def test_a_folder_from_the_shell(pictures, quick, tmp_path):
+def test_a_folder_from_the_shell(pictures, quick_model, tmp_path):
     folder = tmp_path / "in"
     (folder / "below").mkdir(parents=True)
     for number in range(3):
         (folder / f"{number}.png").write_bytes((pictures / f"{number}.png").read_bytes())
     (folder / "below" / "bad.jpg").write_bytes(b"no picture")
     command = ("explain", folder, "--recursive", "--method", "grad_cam", "--out", tmp_path / "out")
-    done = gradoscope(*command, **quick)
+    done = gradoscope(*command, **quick_model)
     assert done.returncode == 1, done.stderr
     assert "3 explained, 0 were there already" in done.stdout
     assert "1 of 4 pictures could not be explained" in done.stdout
     assert "bad.jpg: These bytes are not a picture of an allowed format" in done.stdout
     record = json.loads((tmp_path / "out" / "1.png" / "explanation.json").read_text())
     assert record["panels"][0]["status"] == "done"
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["0.png", "1.png", "2.png", "index.csv"]
     (folder / "below" / "bad.jpg").unlink()
-    again = gradoscope(*command, **quick)
+    again = gradoscope(*command, **quick_model)
     assert again.returncode == 0, again.stderr
     assert "0 explained, 3 were there already" in again.stdout
 
@@ -387,5 +387,6 @@ def test_a_run_that_was_interrupted_goes_on(slow_model, pictures, tmp_path):
     again = gradoscope(*command, **slow_model)
     assert again.returncode == 0, again.stderr
     assert f"{PICTURES - len(second)} explained, {len(second)} were there already" in again.stdout
-    assert len(list(out.iterdir())) == PICTURES  # and nothing half-written beside them
+    names = [f"{number:02}.png" for number in range(PICTURES)]
+    assert sorted(path.name for path in out.iterdir()) == [*names, "index.csv"]  # and nothing half-written beside them
     assert {path: path.stat().st_mtime_ns for path in second} == second

@@ -145,20 +145,24 @@ CASES: list[tuple[str, str, Figures, dict[str, str]]] = [
         "stability", PLAIN, stability(2.0, shift=0.3, jpeg=0.3, mirror=0.3),
         {f"stability_{id}_with_score": "note" for id in ("shift", "jpeg", "mirror")},
     ),
-    ("gradient_check", PLAIN, gradient_check(1e-5, True), {"gradient_check_passed": "support"}),
-    ("gradient_check", PLAIN, gradient_check(0.3), {"gradient_check_failed": "doubt"}),
-    ("gradient_check", PLAIN, gradient_check(None), {"gradient_check_flat": "note"}),
-    ("gradient_check", PLAIN, gradient_check(1e-5, True, 8), {"gradient_check_kink": "note"}),
-    ("gradient_check", PLAIN, gradient_check(None, True, 16), {"gradient_check_only_kinks": "note"}),
-    ("gradient_check", PLAIN, gradient_check(None, False, 16), {"gradient_check_failed_at_kinks": "doubt"}),
-    ("gradient_check", PLAIN, gradient_check(0.3, False, 8), {"gradient_check_failed": "doubt"}),
-    ("gradient_check", "guided_backprop", gradient_check(None, False, 16), {"gradient_check_failed_at_kinks": "note"}),
-    ("gradient_check", "input_x_gradient", gradient_check(1.0), {"gradient_check_product": "note"}),
-    ("gradient_check", INTEGRATED, gradient_check(1.0), {"gradient_check_parts": "note"}),
-    ("gradient_check", "guided_backprop", gradient_check(1.7), {"gradient_check_rule": "note"}),
-    ("gradient_check", "smooth_grad", gradient_check(0.8), {"gradient_check_mean": "note"}),
-    ("gradient_check", CAM, gradient_check(0.8), {"gradient_check_other": "note"}),
+    ("gradient_check", PLAIN, gradient_check(error=1e-5, passed=True), {"gradient_check_passed": "support"}),
+    ("gradient_check", PLAIN, gradient_check(error=0.3), {"gradient_check_failed": "doubt"}),
+    ("gradient_check", PLAIN, gradient_check(error=None), {"gradient_check_flat": "note"}),
+    ("gradient_check", PLAIN, gradient_check(error=1e-5, passed=True, kinks=8), {"gradient_check_kink": "note"}),
+    ("gradient_check", PLAIN, gradient_check(error=None, passed=True, kinks=16), {"gradient_check_only_kinks": "note"}),
+    ("gradient_check", PLAIN, gradient_check(error=None, passed=False, kinks=16),
+     {"gradient_check_failed_at_kinks": "doubt"}),
+    ("gradient_check", PLAIN, gradient_check(error=0.3, passed=False, kinks=8), {"gradient_check_failed": "doubt"}),
+    ("gradient_check", "guided_backprop", gradient_check(error=None, passed=False, kinks=16),
+     {"gradient_check_failed_at_kinks": "note"}),
+    ("gradient_check", "input_x_gradient", gradient_check(error=1.0), {"gradient_check_product": "note"}),
+    ("gradient_check", INTEGRATED, gradient_check(error=1.0), {"gradient_check_parts": "note"}),
+    ("gradient_check", "guided_backprop", gradient_check(error=1.7), {"gradient_check_rule": "note"}),
+    ("gradient_check", "smooth_grad", gradient_check(error=0.8), {"gradient_check_mean": "note"}),
+    ("gradient_check", CAM, gradient_check(error=0.8), {"gradient_check_other": "note"}),
     ("completeness", INTEGRATED, completeness(0.02), {"completeness_holds": "support"}),
+    ("completeness", "full_grad", completeness(0.02) | {"parts": 52}, {"completeness_parts": "support"}),
+    ("completeness", "full_grad", completeness(0.2) | {"parts": 52}, {"completeness_poor_parts": "doubt"}),
     (
         "completeness", INTEGRATED, completeness(-0.2, try_more("steps", True)) | {"half_error": 0.4},
         {"completeness_poor_steps": "doubt"},
@@ -196,6 +200,34 @@ CASES: list[tuple[str, str, Figures, dict[str, str]]] = [
     (
         "max_sensitivity", CAM, {"max_sensitivity": None, "radius": 0.02, "samples": 10},
         {"max_sensitivity_none": "note"},
+    ),
+    ("sparseness", PLAIN, {"gini": 0.61, "tenth": 0.4}, {"sparseness_measured": "note"}),
+    ("sparseness", CAM, {"gini": None, "tenth": None}, {"sparseness_none": "note"}),
+    (
+        "complexity", PLAIN, {"entropy": 9.2, "largest": 10.8, "places": 9897.1, "of": 50176},
+        {"complexity_measured": "note"},
+    ),
+    (
+        "complexity", CAM, {"entropy": None, "largest": 10.8, "places": None, "of": 50176},
+        {"complexity_none": "note"},
+    ),
+    *(
+        (metric, PLAIN, {share: value, "area": area}, {f"{metric}_{code}": level})
+        for metric, share in (("relevance_mass", "mass"), ("relevance_rank", "hits"))
+        for value, area, code, level in (
+            (0.9, 0.2, "much", "support"), (0.3, 0.2, "some", "note"), (0.2, 0.2, "no_more", "doubt"),
+            (None, 0.2, "none", "note"), (None, None, "no_region", "note"), (0.91, 0.8, "much", "support"),
+        )
+    ),
+    *(
+        (
+            "road", CAM,
+            {"whole": whole, "most": [most], "least": [least], "random": [0.4], "gap": least - most}, expected,
+        )
+        for whole, most, least, expected in (
+            (0.9, 0.1, 0.8, {"road_better": "support"}), (0.9, 0.5, 0.8, {"road_partly": "note"}),
+            (0.9, 0.8, 0.3, {"road_no_better": "doubt"}), (0.05, 0.1, 0.8, {"road_little_to_lose": "note"}),
+        )
     ),
 ]  # fmt: skip
 

@@ -74,7 +74,7 @@ def test_a_dead_layer_stops_it():
 
 
 def test_many_dead_activations_are_reported():
-    network, picture = Tiny(), random_picture(12)
+    network, picture = Tiny(), random_picture(side=12)
     before = network.second(network.first(picture[None]).relu())
     network.second.bias.data -= before.quantile(0.95)
     dead = found(network, picture=picture)["flow_dead"]

@@ -49,10 +49,10 @@ def test_every_note_says_what_to_do_in_both_languages():
 def test_the_record_names_the_engine(method):
     options = {"smooth_grad": {"samples": 4}, "occlusion": {"window": 4, "stride": 4}}.get(method, {})
     classifier = wrap(Tiny(), side=12)
-    engine = Engine(classifier, Score(0), prepared(classifier, "pytorch"), micro_batch=2)
+    engine = Engine(classifier, Score(0), prepared(classifier, kind="pytorch"), micro_batch=2)
     found = find_method(method)
-    steps = found.attribute(engine, random_picture(12), found.Parameters(**options), 0)
-    values, facts = map_and_facts(finish(steps)[1], 0.1, engine)
+    steps = found.attribute(engine, random_picture(side=12), found.Parameters(**options), 0)
+    values, facts = map_and_facts(finish(steps)[1], seconds=0.1, engine=engine)
     by_backend = method in ("vanilla_gradient", "smooth_grad")
     assert facts.diagnostics["engine"] == {
         "backend": engine.backend.backend_name_for(2) if by_backend else "plain",
@@ -65,10 +65,10 @@ def test_the_record_names_the_engine(method):
 
 def test_a_faster_backend_is_named_from_its_first_use():
     classifier = wrap(Tiny(), side=12)
-    backend = prepared(classifier, "none")
-    engine = Engine(classifier, Score(0), backend)
-    engine.gradients(random_picture(12)[None])
+    selector = prepared(classifier, kind="none")
+    engine = Engine(classifier, Score(0), selector)
+    engine.gradients(random_picture(side=12)[None])
     assert engine.used == ("plain",)
-    backend.backend.name = "faster"
-    engine.gradients(random_picture(12)[None])
+    selector.backend.name = "faster"
+    engine.gradients(random_picture(side=12)[None])
     assert engine.used == ("plain", "faster")

@@ -101,6 +101,7 @@ def tight(open_context, tmp_path):
 
 
 def events_of(job, context):
+    """The events of a run, without each None, where another run may take its turn."""
     return [event for event in run(job, context) if event is not None]
 
 
@@ -141,7 +142,7 @@ def test_a_request_that_leaves_lets_its_models_go(tight):
     assert next(waiting) is None
     waiting.close()
     first.close()
-    assert context.zoo.request_room(LITES[1:2], object())
+    assert context.zoo.request_room(LITES[1:2], asker=object())
 
 
 def test_a_model_that_cannot_be_loaded_fails_only_its_own_panels(tight, tmp_path, monkeypatch):

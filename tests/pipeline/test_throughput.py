@@ -16,3 +16,13 @@ def test_throughput_is_by_evaluation_and_pixel_and_one_outlier_does_not_count():
     for _ in range(2):
         throughput.record("net", ("gradients",), 2.0, 10, (10, 10))
     assert throughput.seconds("net", ("gradients",), 10, (10, 10)) == pytest.approx(2.0)
+
+
+def test_what_another_backend_took_says_nothing():
+    throughput = Throughput()
+    for _ in range(3):
+        throughput.record("net", ("gradients",), 9.0, 10, (10, 10), "plain")
+    throughput.record("net", ("gradients",), 1.0, 10, (10, 10), "compiled")
+    assert throughput.seconds("net", ("gradients",), 10, (10, 10)) == pytest.approx(1.0)
+    assert throughput.backend("net", ("gradients",)) == "compiled"
+    assert throughput.backend("other", ("gradients",)) == ""

@@ -19,10 +19,14 @@ def counting(name, turns, closed):
 
 def test_runs_side_by_side_take_turns_and_end_together():
     closed = []
-    names = [e.panel for e in round_robin([counting("a", 3, closed), counting("b", 1, closed)]) if e is not None]
+    names = [
+        e.panel
+        for e in round_robin([counting("a", turns=3, closed=closed), counting("b", turns=1, closed=closed)])
+        if e is not None
+    ]
     assert names == ["a", "b", "a", "a"]
     assert closed == ["b", "a"]
-    together = round_robin([counting("a", 3, closed), counting("b", 3, closed)])
+    together = round_robin([counting("a", turns=3, closed=closed), counting("b", turns=3, closed=closed)])
     assert [next(together) for _ in range(3)][2].panel == "b"
     together.close()
     assert closed[2:] == ["a", "b"] or closed[2:] == ["b", "a"]

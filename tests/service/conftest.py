@@ -10,7 +10,7 @@ from gradoscope.service import worker_process
 
 
 @pytest.fixture
-def quick_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+def forked_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Worker processes are forked from one that has imported what the stand-ins need: a start takes milliseconds.
 
     They are processes as ever, with a pipe to each. Started afresh (`spawn`), as they really are, each would import

@@ -23,8 +23,8 @@ from tests.support import deaf_worker, fake_worker
 from tests.support.paths import sample
 
 
-def quick_settings(quick, **given):
-    return Settings(models=Path(quick["GRADOSCOPE_MODELS"]), acceleration="none", **given)
+def quick_model_settings(quick_model, **given):
+    return Settings(models=Path(quick_model["GRADOSCOPE_MODELS"]), acceleration="none", **given)
 
 
 def line_threads():
@@ -43,9 +43,9 @@ async def result(executor, job):
     return [event async for event in executor.submit(job)][-1]
 
 
-def test_a_death_leaves_no_thread_and_no_open_line(quick, tmp_path):
+def test_a_death_leaves_no_thread_and_no_open_line(quick_model, tmp_path):
     async def scenario():
-        executor = LocalExecutor(quick_settings(quick, store=tmp_path))
+        executor = LocalExecutor(quick_model_settings(quick_model, store=tmp_path))
         await executor.start()
         await readiness(executor)
         files = len(os.listdir("/proc/self/fd"))
@@ -72,7 +72,7 @@ def test_a_death_leaves_no_thread_and_no_open_line(quick, tmp_path):
 
 
 @pytest.mark.parametrize("work", [deaf_worker.work, deaf_worker.work_that_mumbles])
-def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch, quick_starts):
+def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monkeypatch, forked_workers):
     """Whether or not more is asked of it meanwhile, and whether or not those who ask stay."""
     monkeypatch.setattr(local, "PING_SECONDS", 0.1)
 
@@ -96,9 +96,9 @@ def test_a_worker_that_hangs_is_ended_and_its_job_completes(work, tmp_path, monk
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-def test_records_say_what_became_of_what_no_worker_computes_any_more(tmp_path, quick_starts):
+def test_records_say_what_became_of_what_no_worker_computes_any_more(tmp_path, forked_workers):
     """Left by a server that was killed, by clients while there was no worker, and by the deadline."""
-    store = Store(tmp_path, 10**6, 3600)
+    store = Store(tmp_path, max_bytes=10**6, max_age=3600)
     store.create("old", {"status": "running"})
     store.create("whole", {"status": "done"})
     store.close()  # as when its process ends
@@ -152,10 +152,10 @@ class FakeConnection:
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path, quick):
+def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path, quick_model):
     """What it remembers of them goes at once; what it knows of models stays."""
     connection = FakeConnection(("run", 1, Predict(sample("cat.jpg")), "", ""), *[("forget", "x")] * deleted)
-    worker = Worker(connection, quick_settings(quick, store=tmp_path))
+    worker = Worker(connection, quick_model_settings(quick_model, store=tmp_path))
     with pytest.raises(EOFError):
         worker.serve()
     assert connection.sent[-1][2].name == "result"
@@ -163,14 +163,16 @@ def test_a_worker_lets_go_of_pictures_when_one_is_deleted(deleted, tmp_path, qui
     assert worker._context.zoo.loaded == ("efficientnet_lite0",)
 
 
-def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path, quick, caplog):
+def test_a_default_model_that_cannot_be_had_takes_no_other_with_it(tmp_path, quick_model, caplog):
     """The worker is ready all the same."""
     cards = tmp_path / "models"
-    shutil.copytree(quick["GRADOSCOPE_MODELS"], cards)
+    shutil.copytree(quick_model["GRADOSCOPE_MODELS"], cards)
     (cards / "broken.toml").write_text('title = "Broken"\n')
     jobs = [Predict(sample("cat.jpg"), models=models) for models in ((), ("efficientnet_lite0",))]
     connection = FakeConnection(*(("run", number, job, "", "") for number, job in enumerate(jobs)))
-    worker = Worker(connection, quick_settings({"GRADOSCOPE_MODELS": cards}, store=tmp_path, default_model="broken"))
+    worker = Worker(
+        connection, quick_model_settings({"GRADOSCOPE_MODELS": cards}, store=tmp_path, default_model="broken")
+    )
     assert [message[0] for message in connection.sent] == ["ready"]
     with pytest.raises(EOFError):
         worker.serve()
@@ -189,7 +191,7 @@ def test_deleting_an_explanation_tells_the_worker(tmp_path):
         await asyncio.sleep(0)
         posted = []
         executor._worker_process = type("Link", (), {"post": lambda self, *message: posted.append(message)})()
-        store = Store(tmp_path, 1000, 60)
+        store = Store(tmp_path, max_bytes=1000, max_age=60)
         store.create("r", {})
         forget("r", store, executor, None)
         await asyncio.sleep(0)
@@ -205,7 +207,7 @@ def deep(levels):
     return value
 
 
-def test_a_job_that_cannot_be_sent_is_refused_before_it_is_admitted(tmp_path, quick_starts):
+def test_a_job_that_cannot_be_sent_is_refused_before_it_is_admitted(tmp_path, forked_workers):
     """And whatever else cannot be sent later ends the worker, which is replaced: no job waits for ever."""
 
     async def scenario():
@@ -228,7 +230,7 @@ def test_a_job_that_cannot_be_sent_is_refused_before_it_is_admitted(tmp_path, qu
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-def test_the_next_worker_is_started_whatever_goes_wrong_meanwhile(tmp_path, monkeypatch, quick_starts):
+def test_the_next_worker_is_started_whatever_goes_wrong_meanwhile(tmp_path, monkeypatch, forked_workers):
     """With the job that is blamed, and with the start itself."""
 
     async def scenario():

@@ -28,8 +28,8 @@ def drain(scheduler):
 
 def test_runs_take_turns_by_micro_batch():
     scheduler = Scheduler()
-    scheduler.add(1, counting("long", 100))
-    scheduler.add(2, counting("short", 3))
+    scheduler.add(1, counting("long", turns=100))
+    scheduler.add(2, counting("short", turns=3))
     events = drain(scheduler)
     assert [number for number, _ in events[:6]] == [1, 2, 1, 2, 1, 2]
     assert events.index((2, "done")) < 10
@@ -38,7 +38,7 @@ def test_runs_take_turns_by_micro_batch():
 
 def test_cancel_closes_the_run_where_it_stands():
     scheduler, closed = Scheduler(), []
-    scheduler.add(1, counting("one", 100, closed))
+    scheduler.add(1, counting("one", turns=100, closed=closed))
     list(scheduler.turn())
     scheduler.cancel(1)
     assert closed == ["one"]
@@ -59,7 +59,7 @@ def test_an_exception_ends_only_its_own_run():
     scheduler = Scheduler()
     scheduler.add(1, refusing())
     scheduler.add(2, broken())
-    scheduler.add(3, counting("three", 3))
+    scheduler.add(3, counting("three", turns=3))
     events = []
     while len(scheduler):
         events.extend(scheduler.turn())
@@ -73,8 +73,8 @@ def test_an_exception_ends_only_its_own_run():
 def test_one_client_with_many_jobs_takes_no_more_turns_than_another_with_one():
     scheduler = Scheduler()
     for number in range(20):
-        scheduler.add(number, counting(str(number), 100), "many")
-    scheduler.add(20, counting("one", 10), "single")
+        scheduler.add(number, counting(str(number), turns=100), "many")
+    scheduler.add(20, counting("one", turns=10), "single")
     events = drain(scheduler)
     before = [number for number, _ in events[: events.index((20, "done"))]]
     assert before.count(20) == 10
@@ -85,9 +85,9 @@ def test_one_client_with_many_jobs_takes_no_more_turns_than_another_with_one():
 def test_a_client_that_comes_again_waits_for_its_turn():
     scheduler = Scheduler()
     for number, client in enumerate("aab"):
-        scheduler.add(number, counting(client, 3), client)
+        scheduler.add(number, counting(client, turns=3), client)
     assert [n for _ in range(4) for n, _ in scheduler.turn()] == [0, 2, 1, 2]
     scheduler.cancel(1)
     scheduler.cancel(0)
-    scheduler.add(3, counting("again", 1), "a")
+    scheduler.add(3, counting("again", turns=1), "a")
     assert [n for _ in range(2) for n, _ in scheduler.turn()] == [2, 3]

@@ -30,12 +30,12 @@ def small_disk(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def failing(small_disk, quick, tmp_path_factory):
+def failing(small_disk, quick_model, tmp_path_factory):
     """A server with its store on that disk."""
     store = tmp_path_factory.mktemp("failing") / "store"
     if small_disk:
         store.symlink_to(small_disk)
-    server = Server(store, GRADOSCOPE_LOG_FORMAT="json", **quick)
+    server = Server(store, GRADOSCOPE_LOG_FORMAT="json", **quick_model)
     server.store = store
     yield server
     server.stop()

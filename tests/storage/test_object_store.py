@@ -28,7 +28,9 @@ def endpoint():
 @pytest.fixture
 def opened(endpoint, request):
     """Opens the store of this test, each time as another server would."""
-    return lambda: SharedStore(FsspecObjectStore(f"s3://{BUCKET}/{request.node.name}"), 10**7, 3600, 60)
+    return lambda: SharedStore(
+        FsspecObjectStore(f"s3://{BUCKET}/{request.node.name}"), max_bytes=10**7, max_age=3600, deadline=60
+    )
 
 
 @pytest.fixture
@@ -150,11 +152,11 @@ def test_many_use_and_forget_the_same_panel_at_once(opened):
 
 
 def test_a_missing_bucket_and_an_unreachable_endpoint_are_reported(endpoint, monkeypatch, caplog):
-    missing = SharedStore(FsspecObjectStore("s3://no-such-bucket/x"), 1, 1, 1)
+    missing = SharedStore(FsspecObjectStore("s3://no-such-bucket/x"), max_bytes=1, max_age=1, deadline=1)
     with pytest.raises(NotStored):
         missing.create("r", {})
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    unreachable = SharedStore(FsspecObjectStore(f"s3://{BUCKET}/x"), 1, 1, 1)
+    unreachable = SharedStore(FsspecObjectStore(f"s3://{BUCKET}/x"), max_bytes=1, max_age=1, deadline=1)
     with pytest.raises(Unavailable) as raised:
         unreachable.load("r")
     assert raised.value.retry_after == 5

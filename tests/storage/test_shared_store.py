@@ -135,7 +135,7 @@ class Interrupted(LocalObjectStore):
 def interrupted(root, call, part, act):
     """A shared store in which `act` runs once, just before the first `call` on a path that contains `part`."""
     place = Interrupted(root, lambda name, path: name == call and part in path, act)
-    return SharedStore(place, 10**7, 3600, 60)
+    return SharedStore(place, max_bytes=10**7, max_age=3600, deadline=60)
 
 
 @pytest.mark.parametrize("moment", [("read", "keys/"), ("read", "records/one/"), ("share", "records/two/")])
@@ -195,7 +195,7 @@ def test_writing_after_the_deletion_has_listed_the_record_fails(store, tmp_path)
             return found
 
     store.create("one", {})
-    assert SharedStore(Listed(tmp_path / "shared"), 10**7, 3600, 60).forget("one")
+    assert SharedStore(Listed(tmp_path / "shared"), max_bytes=10**7, max_age=3600, deadline=60).forget("one")
     assert [path for path in left(store) if path.startswith("records/")] == []
 
 
@@ -249,7 +249,7 @@ def test_servers_that_start_at_once_use_one_secret(tmp_path):
 def test_a_running_record_counts_as_cancelled_only_after_the_deadline(store, monkeypatch):
     for name, status in (("young", "running"), ("done", "done")):
         store.create(name, {"status": status})
-    assert store.cancel_running([]) == 0
+    assert store.cancel_running(except_for=[]) == 0
     assert store.load("young") == {"status": "running"}
     later = time.time() + 60 + shared_store.SKEW_SECONDS + 1
     monkeypatch.setattr(shared_store.time, "time", lambda: later)
@@ -432,5 +432,5 @@ def test_an_object_store_without_conditional_puts_has_one_secret_too(tmp_path, m
         pipe(path, data)
 
     monkeypatch.setattr(bucket._files, "pipe_file", plain)
-    one, two = (SharedStore(bucket, 1, 1, 1) for _ in range(2))
+    one, two = (SharedStore(bucket, max_bytes=1, max_age=1, deadline=1) for _ in range(2))
     assert one.key("cat") == two.key("cat")

@@ -19,11 +19,11 @@ METHODS = {"method": ["vanilla_gradient", "grad_cam"]}
 
 
 @pytest.fixture(scope="module")
-def pair(quick, tmp_path_factory):
+def pair(quick_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sharing")
 
     def start(name):
-        return Server(folder / name, OMP_NUM_THREADS="1", **quick, GRADOSCOPE_STORE=f"file://{folder}/shared")
+        return Server(folder / name, OMP_NUM_THREADS="1", **quick_model, GRADOSCOPE_STORE=f"file://{folder}/shared")
 
     with ThreadPoolExecutor() as pool:
         servers = list(pool.map(start, ["one", "two"]))

@@ -266,11 +266,11 @@ def test_owners_are_kept_and_stores_of_older_versions_are_upgraded(tmp_path):
     index.execute("INSERT INTO record VALUES ('old', ?, '{}')", (time.time(),))
     index.commit()
     index.close()
-    store = Store(tmp_path, 10**6, 10**6)
+    store = Store(tmp_path, max_bytes=10**6, max_age=10**6)
     store.create("new", {}, "ann")
     assert [store.owner(id) for id in ("old", "new", "none")] == ["", "ann", None]
     store.close()
-    assert Store(tmp_path, 10**6, 10**6).owner("new") == "ann"
+    assert Store(tmp_path, max_bytes=10**6, max_age=10**6).owner("new") == "ann"
 
 
 def test_records_that_nobody_computes_any_more_become_cancelled(indexed):
@@ -280,22 +280,22 @@ def test_records_that_nobody_computes_any_more_become_cancelled(indexed):
     indexed.create("d", {})
     with indexed._index.transaction() as index:
         index.execute("UPDATE record SET body = '{' WHERE id = 'd'")
-    assert indexed.cancel_running(["b"]) == 1
+    assert indexed.cancel_running(except_for=["b"]) == 1
     assert indexed.load("a") == {"status": "cancelled", "panels": ["«"]}
     assert (indexed.load("b"), indexed.load("c")) == ({"status": "running"}, {"n": 1})
 
 
 def test_two_servers_on_one_folder_leave_each_other_alone(tmp_path):
     """Each cancels what it, or a server that has ended, was computing; what another one computes goes on."""
-    ended, other, store = (Store(tmp_path, 10_000, 3600) for _ in range(3))
+    ended, other, store = (Store(tmp_path, max_bytes=10_000, max_age=3600) for _ in range(3))
     for name, opened in (("ended", ended), ("other", other), ("own", store), ("retried", store)):
         opened.create(name, {"status": "running"})
     ended.close()
-    assert store.cancel_running(["retried"]) == 2
+    assert store.cancel_running(except_for=["retried"]) == 2
     status = {name: store.load(name)["status"] for name in ("ended", "other", "own", "retried")}
     assert status == {"ended": "cancelled", "other": "running", "own": "cancelled", "retried": "running"}
     other.close()
-    assert store.cancel_running([]) == 2
+    assert store.cancel_running(except_for=[]) == 2
     assert list((tmp_path / "runners").iterdir()) == [tmp_path / "runners" / store._runner.name]
     store.close()
     assert list((tmp_path / "runners").iterdir()) == []

@@ -76,7 +76,7 @@ DAMAGES = {
 def test_a_damaged_index_is_replaced_by_a_new_one(store, how, opened):
     for number in range(30):
         keep(store, f"r{number}", MAGIC + bytes([65 + number]))
-    other = Store(store.folder, 10_000_000, 3600)  # the other process
+    other = Store(store.folder, max_bytes=10_000_000, max_age=3600)  # the other process
     assert other.load("r0")
     if not opened:
         store.close(), other.close()
@@ -97,7 +97,7 @@ def test_a_damaged_index_is_replaced_by_a_new_one(store, how, opened):
     store.clean_up()
     other.close()  # closing the old index does not delete the new one
     assert store.load("new") == {"label": "label of new"}
-    again = Store(store.folder, 10_000_000, 3600)
+    again = Store(store.folder, max_bytes=10_000_000, max_age=3600)
     assert again.read("new", "source") == MAGIC
     if how not in ("empty", "cut in the middle", "garbage after the head"):  # of these SQLite's log may save some
         assert [path.name for path in blobs(store)] == [store.key(MAGIC.decode())]
@@ -171,9 +171,9 @@ def test_a_folder_that_is_deleted_comes_back(store):
 def test_a_lost_secret_is_replaced(store):
     before = store.key("x")
     (store.folder / "secret").write_bytes(b"")
-    after = Store(store.folder, 1000, 60).key("x")
+    after = Store(store.folder, max_bytes=1000, max_age=60).key("x")
     assert after != before
-    assert Store(store.folder, 1000, 60).key("x") == after
+    assert Store(store.folder, max_bytes=1000, max_age=60).key("x") == after
 
 
 # many at once
@@ -184,7 +184,7 @@ def test_many_threads_while_the_index_is_lost_again_and_again(store):
     faults = []
 
     def use(number):
-        own = Store(store.folder, 10_000_000, 3600)
+        own = Store(store.folder, max_bytes=10_000_000, max_age=3600)
         for turn in range(30):
             try:
                 keep(own, f"{number}-{turn}", MAGIC + bytes([65 + turn % 20]))

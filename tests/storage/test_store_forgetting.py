@@ -23,7 +23,7 @@ def test_what_is_deleted_is_gone_from_the_disk(store):
     store.update("secret-record", {"label": "secret-label", "more": "secret-label" * 1000})
     secrets = (MAGIC, b"secret-record", b"secret-label", b"secret-meta")
     assert traces(store.folder, *secrets)
-    other = Store(store.folder, 10_000_000, 3600)
+    other = Store(store.folder, max_bytes=10_000_000, max_age=3600)
     other.load("other")
     assert store.forget("secret-record")
     assert traces(store.folder, *secrets) == []
@@ -42,7 +42,7 @@ def test_a_deletion_while_another_reads_is_finished_by_the_next_clean_up(store, 
 
 
 def test_what_leaves_by_age_or_size_is_gone_from_the_disk(tmp_path, monkeypatch):
-    store = Store(tmp_path, 50, 100)
+    store = Store(tmp_path, max_bytes=50, max_age=100)
     for number in range(4):
         keep(store, f"secret-record-{number}", MAGIC + bytes([65 + number]))
     assert store.clean_up() == 3

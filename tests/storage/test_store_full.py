@@ -86,7 +86,7 @@ def small_disk(tmp_path):
 
 
 def test_a_disk_that_is_really_full(small_disk):
-    store = Store(small_disk / "store", 10_000_000, 3600)
+    store = Store(small_disk / "store", max_bytes=10_000_000, max_age=3600)
     for number in range(30):
         keep(store, f"r{number}", random.Random(number).randbytes(300_000))
     assert store.read("r29", "source")
@@ -152,12 +152,12 @@ def public():
 
 @pytest.mark.parametrize("opened", [False, True], ids=["closed", "open"])
 def test_a_read_only_store_can_be_read(public, opened):
-    store = Store(public / "store", 10_000_000, 3600)
+    store = Store(public / "store", max_bytes=10_000_000, max_age=3600)
     keep(store, "one")
     if not opened:
         store.close()
     with write_protected(store.folder):
-        later = Store(store.folder, 10_000_000, 3600)
+        later = Store(store.folder, max_bytes=10_000_000, max_age=3600)
         assert later.load("one") == {"label": "label of one"}
         assert later.read("one", "source") == MAGIC
         assert later.load("none") is None
@@ -178,11 +178,11 @@ def test_a_read_only_store_can_be_read(public, opened):
 
 def test_a_place_where_nothing_can_be_made_is_told_at_the_call(public):
     with write_protected(public):
-        store = Store(public / "store", 10_000_000, 3600)
+        store = Store(public / "store", max_bytes=10_000_000, max_age=3600)
         with pytest.raises(NotStored):
             store.create("one", {})
         with pytest.raises(NotStored):
-            store.key("x")  # the first key creates the file with the secret
+            store.key("x")  # the first hash for a blob's name creates the file with the secret
     keep(store, "one")
 
 

@@ -25,7 +25,7 @@ def kill_a_process_that_uses_one() -> None:
     if child == 0:
         try:
             context = temporary_folder()
-            Store(context.__enter__(), 10**6, 60).create("r", {"status": "running"})
+            Store(context.__enter__(), max_bytes=10**6, max_age=60).create("r", {"status": "running"})
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
@@ -35,7 +35,7 @@ def test_a_folder_is_there_for_as_long_as_its_context(place: Path) -> None:
     with temporary_folder() as one, temporary_folder() as two:
         assert one != two
         assert one.is_dir()  # the second did not delete it as a leftover
-        Store(two, 10**6, 60).create("r", {})
+        Store(two, max_bytes=10**6, max_age=60).create("r", {})
     assert list(place.iterdir()) == []
 
 
@@ -49,7 +49,7 @@ def test_what_a_killed_process_has_left_is_deleted_by_the_next_one(place: Path) 
 
 def test_only_leftovers_are_deleted(place: Path) -> None:
     """The store of a server that was killed, one that is being made, one of an earlier version."""
-    store = Store(place / f"{temporary.PREFIX}store", 10**6, 60)
+    store = Store(place / f"{temporary.PREFIX}store", max_bytes=10**6, max_age=60)
     store.create("r", {"status": "running"})
     (runner,) = (store.folder / "runners").iterdir()
     store.close()

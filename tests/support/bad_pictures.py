@@ -77,11 +77,11 @@ def webp_of(width: int, height: int) -> bytes:
     return bytes(whole)
 
 
-def many_scans(side: int = 2000, scans: int = 20_000) -> bytes:
-    """A progressive JPEG that repeats its last scan again and again: each would cost a pass over all its blocks."""
+def many_scans(side: int = 2000, extra: int = 20_000) -> bytes:
+    """A progressive JPEG that repeats its last scan `extra` times: each would cost a pass over all its blocks."""
     whole = saved(Image.new("L", (side, side)), "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
-    return whole[:-2] + whole[last:-2] * scans + whole[-2:]
+    return whole[:-2] + whole[last:-2] * extra + whole[-2:]
 
 
 def slow(runs: int = 6_000_000) -> bytes:

@@ -9,7 +9,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from typing import Any, TypeVar
@@ -47,7 +47,7 @@ PIXELS = """canvas => {
   return { colours: new Set(words).size, sum, width: canvas.width };
 }"""
 BY_COLOUR = ("color-contrast", "link-in-text-block")  # axe's rules that look at colours
-LAYER = "dialog[open], [popover]:popover-open"  # what lies open over the page
+OPEN_OVER_PAGE = "dialog[open], [popover]:popover-open"
 AXE = """async ([within, options]) => {
   const include = within === 'html' ? document : { include: [...document.querySelectorAll(within)] };
   if (include.include?.length === 0) throw new Error(`there is no ${within}`);
@@ -146,6 +146,13 @@ class Visit:
         self.sample()
         self.finished()
 
+    def add_method(self, title: str) -> None:
+        """Adds a method to the grid by its title."""
+        self.page.get_by_role("button", name="Add a method").click()
+        search = self.page.get_by_role("combobox", name="Add a method")
+        search.fill(title)
+        self.page.get_by_role("option", name=title).first.click()
+
     def finished(self, count: int = SIX) -> None:
         """Waits until the answer is complete and that many maps are drawn from their raw arrays.
 
@@ -153,18 +160,18 @@ class Visit:
         """
         self.page.locator("button.export-button:visible").wait_for()
         self.page.locator("map-panel[data-status=done]:has(canvas.map:not([hidden]))").nth(count - 1).wait_for()
-        self.settled()
+        self.wait_until_idle()
 
-    def settled(self) -> None:
+    def wait_until_idle(self) -> None:
         """Waits until nothing is being fetched, and two frames more: drawing waits for the next frame."""
         self.page.wait_for_load_state("networkidle")
-        self.frame()
+        self.wait_for_frame()
 
-    def frame(self) -> None:
+    def wait_for_frame(self) -> None:
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def pixels(self) -> list[dict[str, int]]:
-        self.frame()
+        self.wait_for_frame()
         return [canvas.evaluate(PIXELS) for canvas in self.maps.all()]
 
     def reading_control(self, name: str) -> Locator:
@@ -218,7 +225,7 @@ class Visit:
 
     def repainted(self) -> None:
         """Until colours that change over a moment have reached their end."""
-        self.frame()
+        self.wait_for_frame()
         self.page.evaluate("() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))")
 
     def overflow(self) -> int:
@@ -247,8 +254,8 @@ def visiting(browser: Browser, root: str, kind: type[V] = Visit, *, first: bool 
         visit = kind(context, root)
         visit.forget_storage()
         yield visit
-        assert visit.complaints == []
-        assert visit.foreign == []
+        assert not visit.complaints, visit.complaints
+        assert not visit.foreign, visit.foreign
     finally:
         if visit is None or key in free:
             context.close()
@@ -277,6 +284,21 @@ def transferred(visit: Visit) -> list[int]:
 
     network.on("Network.loadingFinished", count)
     return sizes
+
+
+def fingers(visit: Visit, place: Locator) -> Callable[..., None]:
+    """A function that tells the page of touches on a place: their kind, and how far right of its middle each is."""
+    place.scroll_into_view_if_needed()
+    box = place.bounding_box()
+    assert box
+    session = visit.context.new_cdp_session(visit.page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def touch(kind: str, *across: float) -> None:
+        points = [{"x": x + by, "y": y, "id": number} for number, by in enumerate(across)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    return touch
 
 
 def fields(request: Request) -> dict[str, list[str]]:

@@ -15,6 +15,8 @@ from gradoscope.contract.events import (
     PredictionEvent,
     ProgressEvent,
 )
+from gradoscope.contract.experiment_events import ExperimentDoneEvent
+from gradoscope.contract.experiments import ExperimentResult
 from gradoscope.contract.predictions import ClassBody
 from gradoscope.contract.records import Explanation, ImageBody, InputBody, PanelBody, PanelUrls
 
@@ -78,3 +80,11 @@ def model_row(id: str, layers: list[str] | None = None, bytes: int = 1, availabi
 
 def catalogue(*models: ModelBody) -> Catalogue:
     return Catalogue(default="none", downloads="none", models=list(models), faults=[], methods=[], metrics=[])
+
+
+def experiment_done(**numbers: Any) -> ExperimentDoneEvent:
+    """The last event of an experiment that has found these numbers."""
+    result = ExperimentResult(
+        id="graph", parameters={}, seed=0, seconds=0.1, numbers=numbers, figures=[], findings=[], versions={}
+    )
+    return ExperimentDoneEvent(result=result)

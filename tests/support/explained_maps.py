@@ -24,7 +24,7 @@ def explained_map(
     **options: Any,
 ) -> ExplainedMap:
     """A map of a tiny net for class 0, or other `values` in its place."""
-    model, picture = model or wrap(Tiny()), random_picture(12) if picture is None else picture
+    model, picture = model or wrap(Tiny()), random_picture(side=12) if picture is None else picture
     if values is None:
         values = explain(method, model, picture, seed=seed, **options).values
     found = find_method(method)

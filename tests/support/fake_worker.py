@@ -27,7 +27,7 @@ SECONDS = 0.002  # of a step
 
 def work(connection: Connection, settings: Settings) -> None:
     """As `gradoscope.service.worker.work`; a job's options are `steps`, and `die`: the step at which all ends."""
-    store = Store(settings.store, settings.store_bytes, 3600)
+    store = Store(settings.store, settings.store_bytes, max_age=3600)
     connection.send(("ready", {"models": [], "methods": [], "metrics": []}))
     runs: deque[tuple[int, Iterator[Event]]] = deque()
     with suppress(EOFError, OSError):
@@ -45,7 +45,7 @@ def work(connection: Connection, settings: Settings) -> None:
                 elif message[0] == "forget":
                     store.forget(message[1])
                 elif message[0] == "cancel_running_except":
-                    store.cancel_running(message[1])
+                    store.cancel_running(except_for=message[1])
                 elif message[0] == "record_end":
                     record_end(store, *message[1:])
                 if runs:

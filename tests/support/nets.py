@@ -28,12 +28,12 @@ LITE0 = "efficientnet_lite0"
 VGG_WIDTH = 64  # of vgg11's two hidden linear layers, instead of 4096
 
 
-def vgg11() -> nn.Module:
+def vgg11(*, batch_norm: bool = False) -> nn.Module:
     """torchvision's VGG-11 with narrow linear layers: the same modules in the same order, and 43 MB of weights instead
     of 530. Nothing that a method does depends on their width."""
     with torch.device("meta"):
-        network = tv.vgg11(init_weights=False)
-    network.features = tv.vgg.make_layers(tv.vgg.cfgs["A"])
+        network = (tv.vgg11_bn if batch_norm else tv.vgg11)(init_weights=False)
+    network.features = tv.vgg.make_layers(tv.vgg.cfgs["A"], batch_norm=batch_norm)
     widths = (512 * 7 * 7, VGG_WIDTH, VGG_WIDTH, 1000)
     for place, inner, outer in zip((0, 3, 6), widths, widths[1:], strict=False):
         network.classifier[place] = nn.Linear(inner, outer)
@@ -65,6 +65,7 @@ ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], int]] = {
     "convnext_atto": (lambda: timm.create_model("convnext_atto"), 224),
     "tresnet_m": (lambda: timm.create_model("tresnet_m"), 224),
     "vit_tiny": (lambda: timm.create_model("vit_tiny_patch16_224"), 224),
+    "vit_64": (lambda: timm.create_model("vit_tiny_patch16_224", img_size=64, depth=3), 64),
     "swin_tiny": (lambda: timm.create_model("swin_tiny_patch4_window7_224"), 224),
 }
 
@@ -176,7 +177,7 @@ def random_picture(side: int = 8, seed: int = 0, width: int | None = None) -> Te
 def sample_picture(name: str, model: str = LITE0) -> Image.Image:
     """A sample as the model sees it."""
     spec = Zoo(Settings(device="cpu")).spec(model)
-    return preprocess(decode(read_sample(name), 10**8), spec.input).picture
+    return preprocess(decode(read_sample(name), max_pixels=10**8), spec.input).picture
 
 
 def sample_pixels(name: str, side: int | None = None) -> Tensor:

@@ -32,7 +32,7 @@ def run(steps: int) -> int:
 
     keep_freed_memory()
     torch.set_num_threads(1)
-    network, x = wrap(Tiny(), 96), random_picture(96)
+    network, x = wrap(Tiny(), side=96), random_picture(side=96)
     for method in METHODS:
         found = find_method(method)
         options = {"samples" if method == "smooth_grad" else "steps": steps}

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from gradoscope.contract.catalogue import Catalogue
 from gradoscope.contract.estimates import Estimates
 from gradoscope.contract.events import Event, ResultEvent
-from gradoscope.contract.jobs import Estimate, Explain, Job, Labels, Predict
+from gradoscope.contract.jobs import Estimate, Explain, Job, Labels, Predict, RunExperiment
 from gradoscope.contract.predictions import LabelList, Predictions
 from gradoscope.contract.problems import Unavailable
 from gradoscope.contract.server import RefreshResult
@@ -27,7 +27,7 @@ from gradoscope.settings import Settings
 from gradoscope.web.application import create_app
 from gradoscope.web.server import Server, uvicorn_config
 
-from tests.support.contract import accepted, catalogue, done
+from tests.support.contract import accepted, catalogue, done, experiment_done
 
 
 class Idle:
@@ -62,9 +62,14 @@ class Idle:
         try:
             if isinstance(job, Explain):
                 yield accepted(id=job.id)
+            if isinstance(job, RunExperiment):
+                yield experiment_done().accepted(seconds=0.1)
             while not self.gate.is_set():
                 await asyncio.sleep(0.01)
-            yield done(job.id) if isinstance(job, Explain) else ResultEvent(result=nothing(job))
+            if isinstance(job, RunExperiment):
+                yield experiment_done()
+            else:
+                yield done(job.id) if isinstance(job, Explain) else ResultEvent(result=nothing(job))
         finally:
             self.ended += 1
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.paths import sample
+from tests.support.server import WAITING_SIDE
 from tests.support.web_server import read, read_one
 
 CAT = sample("cat.jpg")
@@ -39,6 +40,11 @@ def refused(response, *statuses):
     assert "Traceback" not in response.text
     assert response.elapsed.total_seconds() < PATIENCE
     return body
+
+
+@pytest.fixture(scope="module")
+def server(quick_model_server):
+    return quick_model_server
 
 
 @pytest.fixture(autouse=True)
@@ -235,7 +241,7 @@ OPTIONS = {
     "an object for a number": ('{"smooth_grad": {"samples": {}}}', "options.smooth_grad.samples"),
     "an unknown key": ('{"grad_cam": {"colour": "red"}}', "options.grad_cam.colour"),
     "__proto__": ('{"grad_cam": {"__proto__": {}}}', "options.grad_cam.__proto__"),
-    "an unknown method": ('{"lime": {}}', "method"),
+    "an unknown method": ('{"deep_dream": {}}', "method"),
     "an unknown layer": ('{"grad_cam": {"layer": "no.such.layer"}}', None),
 }
 
@@ -261,7 +267,7 @@ PARAMETERS = {
     "unknown model": ({"model": "no_such_model"}, 404),
     "model as a path": ({"model": "../../etc/passwd"}, 404),
     "model of 10,000 letters": ({"model": "m" * 10_000}, 404),
-    "unknown method": ({"method": "lime"}, 422),
+    "unknown method": ({"method": "deep_dream"}, 422),
     "class -1": ({"target": -1}, 422),
     "class 1000": ({"target": 1000}, 422),
     "class cat": ({"target": "cat"}, 422),
@@ -297,7 +303,7 @@ def test_parameters(server, name):
         (PREDICTIONS, {"top_k": 0}),
         (PREDICTIONS, {"top_k": 1001}),
         (PREDICTIONS, {"top_k": "many"}),
-        ("/api/v1/estimates", {"method": "lime", "sample": None}),
+        ("/api/v1/estimates", {"method": "deep_dream", "sample": None}),
         ("/api/v1/estimates", {"options": "{", "sample": None}),
     ],
 )
@@ -366,6 +372,7 @@ def test_disconnects_in_the_upload_and_in_the_stream(server):
         part("sample", data=b"cat"),
         part("method", data=b"integrated_gradients"),
         part("options", data=b'{"integrated_gradients": {"steps": 1000}}'),
+        part("size", data=b"%d" % WAITING_SIDE),  # so it takes minutes, if it is not ended
     )
     streamed = HEAD.replace(b"predictions", b"explanations") + b"Accept: text/event-stream\r\n"
     before = server.log_text()

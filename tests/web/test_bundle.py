@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,39 @@ def test_a_bundle_of_other_sources_is_not_served(tree: StaticTree, folder: Path,
     assert tree.current().digest == before
 
 
+@pytest.mark.parametrize(
+    ("accepted", "of_it", "coding"),
+    [
+        ("gzip, deflate, br, zstd", True, "br"),
+        ("br;q=0.5", True, "br"),
+        ("gzip", True, "gzip"),
+        ("gzip, br;q=0", True, "gzip"),
+        ("identity", True, None),
+        ("gzip, deflate, br, zstd", False, "gzip"),
+        ("br", False, None),
+    ],
+)
+def test_who_reads_brotli_gets_what_the_bundle_has_of_it(
+    tree: StaticTree, folder: Path, accepted: str, of_it: bool, coding: str | None
+) -> None:
+    """Only if it was made of this very file."""
+    body, packed = ("export const a = 1;\n" * 100).encode(), b"as Brotli makes it"
+    (folder / "bundle" / "js" / "chunks" / "a.js").write_bytes(body)
+    (folder / "bundle" / "js" / "chunks" / "a.js.br").write_bytes(packed)
+    manifest = folder / "bundle" / "manifest.json"
+    hashes = [hashlib.sha256(each).hexdigest() for each in (body if of_it else b"other", packed)]
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "brotli": {"js/chunks/a.js": hashes}}))
+    client = TestClient(Starlette(routes=[Mount("/static", StaticFiles(tree))]))
+    sent = {"br": packed, "gzip": gzip.compress(body, 9, mtime=0), None: body}[coding]
+    for _ in range(2):  # the second time from memory
+        address = tree.current().address("js/chunks/a.js")
+        with client.stream("GET", address, headers={"accept-encoding": accepted}) as answer:
+            assert b"".join(answer.iter_raw()) == sent
+        assert answer.headers.get("content-encoding") == coding
+        assert answer.headers["vary"] == "Accept-Encoding"
+    assert served(tree, "js/chunks/a.js.br") is None
+
+
 @pytest.mark.parametrize("manifest", [None, "{", "[]", "{}", '{"sources": 1, "preload": 2}'])
 def test_without_a_readable_bundle_the_modules_are_served(
     tree: StaticTree, folder: Path, manifest: str | None, caplog: pytest.LogCaptureFixture
@@ -129,10 +164,25 @@ def test_a_bundle_holds_all_that_it_names(made: Path) -> None:
         assert (made / entry).is_file()
         assert chunks
         assert all((made / chunk).is_file() for chunk in chunks)
+    assert set(bundle_js.joined_sheets()) <= set(manifest["sources"])
+    assert all((made / sheet).is_file() for sheet in bundle_js.joined_sheets())
     (made / "manifest.json").write_text(json.dumps({**manifest, "sources": {}}))
     assert not bundle_js.is_fresh(made)
     (made / "manifest.json").unlink()
     assert not bundle_js.is_fresh(made)
+
+
+def test_what_is_packed_is_what_is_there(made: Path) -> None:
+    unpack = """
+        const { brotliDecompressSync } = require('node:zlib');
+        const { readFileSync } = require('node:fs');
+        for (const file of process.argv.slice(1)) {
+          if (!brotliDecompressSync(readFileSync(`${file}.br`)).equals(readFileSync(file))) console.log(file);
+        }
+    """
+    files = [file for file in made.rglob("*.*") if file.suffix in (".js", ".css")]
+    done = subprocess.run([node.program("node"), "-e", unpack, *files], stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b""
 
 
 def test_where_there_is_no_node_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ def test_forms_say_what_can_be_sent(document):
 def test_an_explanation_has_links_to_its_parts(document):
     ids = {operation["operationId"] for path in document["paths"].values() for operation in path.values()}
     links = document["paths"]["/api/v1/explanations"]["post"]["responses"]["200"]["links"]
-    assert len(links) == 9
+    assert len(links) == 10
     assert set(links) <= ids
     panel = next(link for name, link in links.items() if name.startswith("array"))
     assert panel["parameters"] == {"id": "$response.body#/id", "panel": "$response.body#/panels/0/id"}

@@ -61,10 +61,13 @@ def distribution(folder: Path, name: str, entry_points: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def environment(quick: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(quick_model: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("plugins")
     install(folder)
-    return quick | {"PYTHONPATH": str(folder), "GRADOSCOPE_STORE": str(tmp_path_factory.mktemp("store") / "store")}
+    return quick_model | {
+        "PYTHONPATH": str(folder),
+        "GRADOSCOPE_STORE": str(tmp_path_factory.mktemp("store") / "store"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +76,6 @@ def server(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     server = Server(tmp_path_factory.mktemp("server") / "store", **variables)
     yield server
     server.stop()
-
-
-def python(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, *arguments]
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
 def text(server: Server, path: str, language: str = "en") -> str:
@@ -152,15 +150,40 @@ def test_a_broken_plug_in_is_reported_and_left_out(server: Server) -> None:
     assert 'id="gone"' not in text(server, "/trust")
 
 
-def test_the_command_line_has_them(environment: dict[str, str]) -> None:
-    listed = python(environment, "-m", "gradoscope", "methods")
-    assert listed.returncode == 0
-    assert "squared_gradient  Squared gradient (2013)" in listed.stdout
-    assert all(id in listed.stdout for id in methods())
+ASK = """
+import json, sys
+sys.path.insert(0, "docs/_pages")
+import build, method_pages, metric_pages
+from tests.support.cli import gradoscope
+
+pages = method_pages.method_pages() | metric_pages.metric_pages()
+contents, table = build.CONTENTS, method_pages.method_table(linked=True)
+commands = {name: gradoscope(name, *more) for name, more in (("methods", ()), ("doctor", ("--json",)))}
+said = {name: (done.returncode, done.stdout) for name, done in commands.items()}
+print(json.dumps({"contents": contents, "table": table, "pages": pages, "commands": said}))
+"""
 
 
-def test_the_doctor_lists_working_and_broken_plug_ins(environment: dict[str, str]) -> None:
-    said = json.loads(python(environment, "-m", "gradoscope", "doctor", "--json").stdout)
+@pytest.fixture(scope="module")
+def fresh_process(environment: dict[str, str]) -> dict[str, Any]:
+    """What docs and commands say where the plug-ins are found, in one process: importing PyTorch takes seconds."""
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def test_the_command_line_has_them(fresh_process: dict[str, Any]) -> None:
+    status, listed = fresh_process["commands"]["methods"]
+    assert status == 0
+    assert "squared_gradient  Squared gradient (2013)" in listed
+    assert all(id in listed for id in methods())
+
+
+def test_the_doctor_lists_working_and_broken_plug_ins(fresh_process: dict[str, Any]) -> None:
+    said = json.loads(fresh_process["commands"]["doctor"][1])
     found = [finding for finding in said["findings"] if finding["what"] == "plug-ins"]
     assert found[0]["verdict"] == "ok"
     assert found[0]["detail"] == f"{METHOD} of gradoscope-toy 1.0, {METRIC} of gradoscope-toy 1.0"
@@ -176,16 +199,9 @@ def test_the_doctor_lists_working_and_broken_plug_ins(environment: dict[str, str
     assert "gradoscope-broken 1.0" in found[1]["remedy"]
 
 
-def test_the_docs_have_them(environment: dict[str, str]) -> None:
-    ask = (
-        "import json, sys; sys.path.insert(0, 'docs/_pages'); import build, method_pages, metric_pages; "
-        "made = {'contents': build.CONTENTS, 'table': method_pages.method_table(linked=True)}; "
-        "print(json.dumps(made | method_pages.method_pages() | metric_pages.metric_pages()))"
-    )
-    done = python(environment, "-c", ask)
-    assert done.returncode == 0, done.stderr
-    pages = json.loads(done.stdout)
-    assert f"methods/{METHOD}" in pages["contents"]["Methods"]
+def test_the_docs_have_them(fresh_process: dict[str, Any]) -> None:
+    contents, pages = fresh_process["contents"], fresh_process["pages"]
+    assert f"methods/{METHOD}" in contents["Methods"]
     assert "the squared sensitivity of each pixel value" in pages[f"methods/{METHOD}.md"]
-    assert f"[Squared gradient](methods/{METHOD}.md)" in pages["table"]
+    assert f"[Squared gradient](methods/{METHOD}.md)" in fresh_process["table"]
     assert "## Concentration\n\nWhich share of the map" in pages["metrics.md"]

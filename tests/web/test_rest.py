@@ -256,8 +256,8 @@ def test_score_against_and_refusals_name_the_field(server):
         ({"options": '{"smooth_grad": {"samples": 0}}'}, "options.smooth_grad.samples"),
         ({"options": '{"smooth_grad": {"samples": 1, "variant": "variance"}}'}, "options.smooth_grad"),
         ({"options": '{"grad_cam": {"colour": "red"}}'}, "options.grad_cam.colour"),
-        ({"options": '{"lime": {}}'}, "method"),
-        ({"method": "lime"}, "method"),
+        ({"options": '{"deep_dream": {}}'}, "method"),
+        ({"method": "deep_dream"}, "method"),
         ({"method": SIX, "target": list(range(20))}, "method"),
     ]
     for fields, field in cases:

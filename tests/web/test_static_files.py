@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from gradoscope.web import static_files
-from gradoscope.web.routes.pages import WORKBENCH
+from gradoscope.web.routes.pages import sheets
 from gradoscope.web.static_files import ASK_EACH_TIME, FOREVER, StaticFiles, StaticTree
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -182,10 +182,11 @@ def test_several_files_in_one(folder: Path) -> None:
 
 def test_an_opened_explanation_has_the_style_sheets_that_its_scripts_load() -> None:
     source = (ROOT / "static" / "js" / "page" / "workbench.js").read_text("utf-8")
-    assert json.loads(re.search(r"const SHEETS = (\[[^]]*\]);", source)[1]) == list(WORKBENCH)
+    named = json.loads(re.search(r"const SHEETS = (\[[^]]*\]);", source)[1])
+    assert sheets() == {"base": sheets()["base"], "workbench": [*sheets()["base"], *named, "keep"]}
 
 
-@pytest.mark.parametrize("path", ["/", "/e/0", "/methods", "/trust", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/e/0", "/methods", "/trust", "/docs", "/lab", "/lab/graph"])
 def test_all_that_a_page_names_is_kept(tmp_path: Path, path: str) -> None:
     with serving(tmp_path / "store") as web_server, web_server.client() as client:
         web_server.executor.has_catalogue = False  # so that the page of methods shows those that ship

@@ -65,6 +65,7 @@ def test_a_key_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     (folder / "b.json").write_text('{"page.other": "B"}')
     monkeypatch.setattr("gradoscope.pipeline.texts.shipped", lambda name: tmp_path)
     monkeypatch.setattr("gradoscope.pipeline.texts.presentations", lambda kind: {})
+    monkeypatch.setattr("gradoscope.pipeline.texts.experiments", dict)
     monkeypatch.setattr("gradoscope.pipeline.texts.parts", parts.__wrapped__)
     assert dict(texts.texts.__wrapped__("xx")) == {"page.title": "A", "page.other": "B"}
     (folder / "b.json").write_text('{"page.title": "B"}')
@@ -111,7 +112,9 @@ def _pattern(node: nodes.Node) -> str:
 
 def _template_patterns() -> Iterator[str]:
     environment = jinja2.Environment()
-    for file in sorted([*(ROOT / "templates").rglob("*.html"), *PLUGINS.glob("*/*/templates/*.html")]):
+    for file in sorted(
+        [*(ROOT / "templates").rglob("*.html"), *PLUGINS.glob("*/*/templates/*.html"), *LAB.glob("*/templates/*.html")]
+    ):
         tree = environment.parse(file.read_text("utf-8"))
         for call in tree.find_all(nodes.Call):
             if isinstance(call.node, nodes.Name) and call.node.name in ("t", "has_text"):
@@ -122,6 +125,7 @@ def _template_patterns() -> Iterator[str]:
 
 SCRIPTS = ROOT / "static" / "js"
 PLUGINS = ROOT / "app" / "attribution"
+LAB = ROOT / "app" / "lab" / "experiments"
 FIGURES = {kind: sorted((PLUGINS / kind).glob("*/static/*.js")) for kind in ("methods", "metrics")}
 KEY = re.compile(r"[a-z]\w*(?:\.\w+)+")
 
@@ -213,6 +217,8 @@ def _block_of(template: str) -> set[str]:
     [
         ("methods.html", "methods/main.js", FIGURES["methods"]),
         ("trust.html", "metrics/guide.js", []),
+        ("lab.html", "lab/list.js", []),
+        ("experiment.html", "lab/main.js", []),
         ("index.html", "page/main.js", FIGURES["metrics"]),
     ],
 )

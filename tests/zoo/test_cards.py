@@ -17,7 +17,7 @@ classes = 7
 [source]
 kind = "embedded"
 module = "a_package"
-file_class = "AFile"
+file_class = "AFile"  # has get_model_file_path()
 [input]
 size = [64, 96]
 """

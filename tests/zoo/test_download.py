@@ -5,14 +5,16 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 from gradoscope.settings import Settings
 from gradoscope.zoo import download
-from gradoscope.zoo.download import DownloadFailed, download_weights, mirrored
+from gradoscope.zoo.download import DownloadFailed, DownloadProgress, download_weights, mirrored
 from gradoscope.zoo.weights import Hub, WeightFile, Weights, WeightsMissing, WrongWeights
 
 from tests.support.weight_host import COMMIT, Host, weight_host
@@ -95,7 +97,7 @@ def test_closing_ends_it_and_the_next_goes_on(tmp_path: Path, host: Host) -> Non
 
 
 def test_silent_host_is_left(tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx2
+    import httpx2  # as download.py: the successor of httpx
 
     monkeypatch.setattr(download, "TIMEOUT", httpx2.Timeout(5, read=0.05))
     host.silence = 0.3
@@ -160,6 +162,35 @@ def test_one_process_at_a_time(tmp_path: Path, host: Host) -> None:
     list(download_weights(FILE, "net", settings(tmp_path, host)))
 
 
+def test_the_other_process_finishes_between_opening_and_locking(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was opened is the finished file by then: it must not be written to."""
+    part, lock, host.ranges = place(tmp_path).with_name(f"{NAME}.part"), fcntl.flock, False
+    finished: list[int] = []
+
+    def finish_first(file: IO[bytes], operation: int) -> None:
+        if not finished:
+            part.write_bytes(DATA)
+            part.rename(place(tmp_path))
+            finished.append(place(tmp_path).stat().st_ino)
+        lock(file, operation)
+
+    written: list[int] = []
+    fetch = download._fetch
+
+    def noted(client: Any, url: str, out: IO[bytes], *rest: Any) -> Iterator[DownloadProgress]:
+        written.append(os.fstat(out.fileno()).st_ino)
+        return fetch(client, url, out, *rest)
+
+    monkeypatch.setattr(fcntl, "flock", finish_first)
+    monkeypatch.setattr(download, "_fetch", noted)
+    list(download_weights(FILE, "net", settings(tmp_path, host)))
+    assert finished
+    assert finished[0] not in written
+    assert place(tmp_path).read_bytes() == DATA
+
+
 def test_folder_that_cannot_be_written(tmp_path: Path, host: Host) -> None:
     (tmp_path / "checkpoints").write_text("a file where a folder should be")
     with pytest.raises(DownloadFailed, match="cannot be written"):
@@ -184,10 +215,10 @@ def test_hub_that_names_no_commit_is_not_believed(tmp_path: Path, host: Host) ->
     host.hub = False
     with pytest.raises(DownloadFailed, match=r"which commit and hash the weights have. Write a card with `revision`"):
         list(download_weights(HUB, "timm:net.tag", settings(tmp_path, host)))
-    pinned = HUB.pinned(COMMIT, HASH, None)  # as a card with revision and sha256 says
+    pinned = HUB.pinned(COMMIT, HASH, size=None)  # as a card with revision and sha256 says
     list(download_weights(pinned, "x", settings(tmp_path, host)))
     with pytest.raises(DownloadFailed, match="Write its sha256 into the card"):
-        list(download_weights(HUB.pinned("f" * 40, "", None), "x", settings(tmp_path, host)))
+        list(download_weights(HUB.pinned("f" * 40, "", size=None), "x", settings(tmp_path, host)))
 
 
 def test_a_damaged_pin_file_is_ignored(tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_file_that_is_not_there_or_has_a_hole(tmp_path: Path) -> None:
 def test_a_hundred_thousand(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps([f"species {i}" for i in range(100_000)]))
     labels = read_labels(card(tmp_path, labels="a.json"))
-    assert search(labels, "99999", 1) == [(99_999, "species 99999")]
+    assert search(labels, "99999", limit=1) == [(99_999, "species 99999")]
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_a_hundred_thousand(tmp_path: Path) -> None:
     [("tabby", 281), ("Egyptian  CAT", 285), ("espresso", 967), ("0", 0), ("281", 281), ("goldfish", 1), ("tench", 0)],
 )
 def test_best_match_comes_first(query: str, best: int) -> None:
-    assert search(IMAGENET, query, 5)[0] == (best, IMAGENET[best])
+    assert search(IMAGENET, query, limit=5)[0] == (best, IMAGENET[best])
 
 
 def test_search() -> None:
     labels = ("cattle", "big cat", "cat", "scatter", "dog", "cat, house")
-    assert [index for index, _ in search(labels, "cat", 9)] == [2, 5, 1, 0, 3]
-    assert search(labels, "cat", 2) == [(2, "cat"), (5, "cat, house")]
-    assert search(labels, " ", 2) == [(0, "cattle"), (1, "big cat")]
-    assert search(labels, "zebra", 5) == []
-    assert [index for index, _ in search(labels, "4", 5)] == [4]
+    assert [index for index, _ in search(labels, "cat", limit=9)] == [2, 5, 1, 0, 3]
+    assert search(labels, "cat", limit=2) == [(2, "cat"), (5, "cat, house")]
+    assert search(labels, " ", limit=2) == [(0, "cattle"), (1, "big cat")]
+    assert search(labels, "zebra", limit=5) == []
+    assert [index for index, _ in search(labels, "4", limit=5)] == [4]

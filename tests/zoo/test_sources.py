@@ -154,7 +154,7 @@ def test_torchvision_networks_are_those_that_torchvision_itself_builds(name: str
     with patch.object(WeightsEnum, "get_state_dict", lambda *_, **__: state):
         expected = tv.get_model(name, weights="DEFAULT").eval()
     found = model_spec_of(CARDS[name]).build(tmp_path / "w.pth").eval()
-    x = random_picture(96)[None]
+    x = random_picture(side=96)[None]
     with torch.no_grad():
         assert torch.equal(found(x), expected(x))
 
@@ -183,7 +183,7 @@ def test_timm_ids(id: str, classes: int, tmp_path: Path) -> None:
     assert spec.labels == imagenet(classes)
     assert spec.licence == config.license
     found = spec.build(tmp_path / "w.safetensors").eval()
-    x = random_picture(64)[None]
+    x = random_picture(side=64)[None]
     with torch.no_grad():
         assert torch.equal(found(x), expected(x))
     assert "state_dict" not in found.pretrained_cfg  # type: ignore[operator]
@@ -305,7 +305,7 @@ def test_library_architectures(tmp_path: Path, architecture: str) -> None:
     save_file(network.state_dict(), tmp_path / "w.safetensors")
     card = own(tmp_path, architecture=architecture, source={"kind": "file", "file": "w.safetensors"})
     found = model_spec_of(card).build(tmp_path / "w.safetensors").eval()
-    x = random_picture(64)[None]
+    x = random_picture(side=64)[None]
     assert torch.allclose(found(x), network.eval()(x), atol=1e-5)
 
 

@@ -21,7 +21,7 @@ from tests.support.wide_models import MIB, make_zoo
 
 
 def test_least_recently_used_goes_first(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 6)
+    zoo = make_zoo(four_models, mib=6)
     for name in "ab":
         zoo.load(name)
     zoo.load("a")
@@ -42,7 +42,7 @@ def test_the_cap_is_in_bytes(four_models: Path) -> None:
 
 
 def test_larger_than_the_cap(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 2)
+    zoo = make_zoo(four_models, mib=2)
     with pytest.raises(OutOfMemory, match=r"a takes 3 MiB .* and 2 are allowed .*GRADOSCOPE_MODEL_BYTES"):
         zoo.load("a")
     with pytest.raises(OutOfMemory):
@@ -77,7 +77,7 @@ def test_running_out_of_memory_is_no_fault_of_card_or_file(
 
 
 def test_what_is_held_stays(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 6)
+    zoo = make_zoo(four_models, mib=6)
     with zoo.hold(["a", "b"]):
         first = zoo.load("a")
         zoo.load("b")
@@ -96,7 +96,7 @@ def test_what_is_held_stays(four_models: Path) -> None:
 def test_a_request_that_waits_is_not_overtaken_forever(four_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
-    zoo = make_zoo(four_models, 6)
+    zoo = make_zoo(four_models, mib=6)
     first, later = object(), object()
     with zoo.hold(["a", "b"]):
         assert not zoo.request_room(["c"], first)
@@ -113,12 +113,12 @@ def test_a_request_that_waits_is_not_overtaken_forever(four_models: Path, monkey
 
 
 def test_models_are_grouped_so_that_each_group_fits(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 6)
+    zoo = make_zoo(four_models, mib=6)
     assert zoo.groups("abcd") == [["a", "b"], ["c", "d"]]
     for name in "abcd":
         zoo.load(name)
     assert zoo.groups("abc") == [["a", "b"], ["c"]]
-    assert make_zoo(four_models, 20).groups("abcd") == [list("abcd")]
+    assert make_zoo(four_models, mib=20).groups("abcd") == [list("abcd")]
     assert zoo.groups(()) == []
 
 
@@ -151,7 +151,7 @@ def prepare(zoo: Zoo, name: str) -> BackendSelector:
 
 @pytest.mark.usefixtures("compiler")
 def test_compiled_backends_count_and_are_dropped_first(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 12)
+    zoo = make_zoo(four_models, mib=12)
     plain_bytes = zoo.load("a") and zoo.bytes
     quick = prepare(zoo, "a")
     assert quick.bytes > 8 * MIB
@@ -166,7 +166,7 @@ def test_compiled_backends_count_and_are_dropped_first(four_models: Path) -> Non
 
 @pytest.mark.usefixtures("compiler")
 def test_a_backend_is_dropped_with_its_model(four_models: Path) -> None:
-    zoo = make_zoo(four_models, 12)
+    zoo = make_zoo(four_models, mib=12)
     quick = prepare(zoo, "a")
     assert quick.bytes > 8 * MIB
     (four_models / "a.pth").touch()  # another model, as far as the zoo can tell

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from gradoscope.attribution.classifier import Classifier
-from gradoscope.attribution.methods.grad_cam import class_activation
+from gradoscope.attribution.methods.cams import class_activation
 from gradoscope.attribution.methods.rules import GuidedRule
 from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.noise import noise

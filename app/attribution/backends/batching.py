@@ -48,6 +48,7 @@ class BatchSizes:
 
     def _too_long(self, size: int) -> bool:
         known = [min(seconds) for seconds in self._seconds.values() if seconds]
+        # a compiled backend has one size, which is used however long it takes
         return bool(known) and min(known) * size > MAX_SECONDS and size > 1 and len(self._sizes) > 1
 
     @property

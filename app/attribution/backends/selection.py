@@ -78,6 +78,11 @@ class BackendSelector(Backend):
         return self._trial.size if self._trial is not None else self._sizes.next
 
     @property
+    def seconds(self) -> float | None:
+        """The quickest pass of the backend in use, per picture; None before the first."""
+        return self._sizes.seconds
+
+    @property
     def bytes(self) -> int:
         """What it takes beside the classifier."""
         own = self._folded is not None and not (self._base and self._base.shares(self._folded))
@@ -153,6 +158,7 @@ class BackendSelector(Backend):
         """Use the new backend if it is better; else give it up, and what would have been built on it."""
         if trial.better is not None:
             self.backend, self._sizes = trial.better, BatchSizes(trial.better.sizes)
+            self._sizes.note(trial.size, trial.seconds * trial.size)
             if self._build is None:
                 self.partial_batch_backend = self.backend
         elif self._build is None:

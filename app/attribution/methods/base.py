@@ -50,7 +50,8 @@ class CompletenessError(TypedDict):
 
     If the relative error is not defined, it is None and `reason` says why. Beside it, what is known of how it would
     change: `half_error`, the relative error with every other gradient of a path (root mean square of both halves);
-    `standard_error`, that of a sum over random samples, relative too.
+    `standard_error`, that of a sum over random samples, relative too. `parts`, where not the map sums but so many parts
+    that it was made of, before their magnitudes were taken.
     """
 
     expected: float
@@ -59,6 +60,7 @@ class CompletenessError(TypedDict):
     reason: NotRequired[str]
     half_error: NotRequired[float]
     standard_error: NotRequired[float]
+    parts: NotRequired[int]
 
 
 class Diagnostics(TypedDict, total=False):
@@ -79,6 +81,8 @@ class Diagnostics(TypedDict, total=False):
     layer: str  # CAMs: the layer whose feature maps were used
     guided_activations: int  # activations that the modified backward rule was applied to
     gates: int  # gates (such as the sigmoid of squeeze-and-excitation), which that rule leaves alone
+    layers: int  # LRP: convolutions and dense layers of the pass, those of gates too
+    superpixels: int  # LIME and Kernel SHAP: how many the picture was divided into
     rescaled: int  # DeepLIFT: nonlinearities that the rescale rule was applied to
 
 
@@ -93,6 +97,9 @@ class Attribution:
 # How a map relates to the gradient: it is the gradient, a mean of gradients, the result of a modified backward rule,
 # or something else.
 RelationToGradient = Literal["gradient", "mean", "rule", "other"]
+# What a method is built on: gradients at or near the picture, an integral along a path, the feature maps of a layer, a
+# changed backward pass, attention weights, or changes of the picture. Lists of methods are grouped by it.
+Family = Literal["gradient", "path", "cam", "rule", "attention", "perturbation", "other"]
 Maps = tuple[Tensor, Diagnostics]  # values (N, C, H, W), and one set of diagnostics that holds for all N
 Steps = Generator[Progress, None, Attribution]  # yields progress after every micro-batch, returns the finished map
 P = TypeVar("P", bound=Parameters)
@@ -106,6 +113,7 @@ class Method(ABC, Generic[P]):
     title: ClassVar[str]
     year: ClassVar[int]
     order: ClassVar[int] = 0  # position among the methods of the same year
+    family: ClassVar[Family] = "other"
     paper: ClassVar[Paper]
     summary: ClassVar[str]
     strengths: ClassVar[tuple[str, ...]]
@@ -115,6 +123,7 @@ class Method(ABC, Generic[P]):
     additive: ClassVar[bool] = False  # its values are parts of the score, and sum to its change
     multiplies_by_inputs: ClassVar[bool] = False  # the picture is a factor of its values, though they are not additive
     differentiates: ClassVar[bool] = True  # its evaluations are gradients; if False, forward passes
+    transformers_only: ClassVar[bool] = False  # it follows attention among tokens, and refuses every other network
     relation_to_gradient: ClassVar[RelationToGradient] = "other"  # how its values relate to the gradient
     Parameters: ClassVar[type[Parameters]]
 

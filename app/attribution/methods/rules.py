@@ -33,6 +33,9 @@ class GuidedRule:
     def __init__(self) -> None:
         self._handles: list[RemovableHandle] = []
 
+    def recording(self) -> None:
+        """Nothing: the graph alone tells all that it needs."""
+
     def __call__(self, logits: Tensor) -> None:
         found = classify_nonlinearities(logits)
         self.check(found)

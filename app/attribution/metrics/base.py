@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ..classifier import Classifier
 from ..engine import Engine
+from ..errors import Refused
 from ..methods.base import Diagnostics, Method, Paper, Parameters, Progress
 from ..plugins import DEFAULT_ORDER, plugins
 from ..registry import PluginFault, Registry
 from ..score import Score
+from .boxes import Boxes
 from .findings import Figures, Findings
 from .networks import count_weighted_layers
 from .scalars import Scalar
@@ -66,7 +68,8 @@ class CostInputs:
 class ExplainedMap:
     """A finished map and its origin: `values` is `method`'s map of `picture` in [0, 1]; both (C, H, W).
 
-    The engine's score must be that of one class. `diagnostics` is what the method reported beside the map.
+    The engine's score must be that of one class. `diagnostics` is what the method reported beside the map. `boxes` says
+    where in the picture lies what the map should show; None if nobody has said it.
     """
 
     engine: Engine
@@ -76,6 +79,7 @@ class ExplainedMap:
     parameters: Any
     seed: int = 0
     diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    boxes: Boxes | None = None
 
     @property
     def classifier(self) -> Classifier:
@@ -130,6 +134,8 @@ class Metric(ABC, Generic[P]):
     revision: ClassVar[int] = 1  # counted up when equal parameters give other figures: kept ones are out of date
     curve: ClassVar[str] = ""  # «x axis → y axis», if `figures` has `fractions` and `probabilities`
     scalars: ClassVar[tuple[Scalar, ...]] = ()  # the numbers that `evaluate` compares; empty: all figures
+    needs_classes: ClassVar[bool] = False  # it asks for probabilities or other classes, which a score alone has not
+    of_boxes: ClassVar[bool] = False  # the figures depend on the boxes of the picture, `ExplainedMap.boxes`
     # The network that is evaluated, which decides how long an evaluation takes: the loaded one, a copy that may be
     # changed, or one in float64.
     network: ClassVar[Literal["itself", "copy", "double"]] = "itself"
@@ -140,6 +146,14 @@ class Metric(ABC, Generic[P]):
 
     def check(self, subject: ExplainedMap, parameters: P) -> None:
         """Raise `Refused` if this map cannot be measured with these parameters."""
+
+    def check_classes(self, subject: ExplainedMap) -> None:
+        """Raise `Refused` where the metric needs classes, and the score is none of a class."""
+        if self.needs_classes and subject.classifier.scalar is not None:
+            raise Refused(
+                f"{self.title} needs the probabilities of classes, and «{subject.classifier.scalar}» is a score "
+                "without classes. Measure what needs the score alone, such as stability or randomisation."
+            )
 
     @abstractmethod
     def measure(self, subject: ExplainedMap, parameters: P) -> MetricSteps:
@@ -191,7 +205,11 @@ class Meter:
 # the attributes that a metric must declare
 DECLARED = ("id", "title", "paper", "summary", "Parameters")
 _registry: Registry[Metric[Any]] = Registry(
-    lambda: plugins("metrics"), "metric", order=lambda metric: metric.id, also=", or all", declared=DECLARED
+    lambda: plugins("metrics"),
+    "metric",
+    order=lambda metric: metric.id,
+    also=", or all",  # ends the list of ids in the message about an unknown one
+    declared=DECLARED,
 )
 M = TypeVar("M", bound=type[Metric[Any]])
 

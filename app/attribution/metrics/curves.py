@@ -79,6 +79,7 @@ class PerturbationCurve(Metric[CurveParameters]):
     paper = Paper("RISE (Petsiuk, Das, Saenko)", "https://arxiv.org/abs/1806.07421")
     Parameters = CurveParameters
     inserts: ClassVar[bool]
+    needs_classes = True
     revision = 2  # displaced maps lie on a grid
 
     @property

@@ -16,7 +16,7 @@ CHECKS = {  # module: its checks; imported only when run, because PyTorch or oth
     "plugins": ("plugins",),
     "models": ("models", "weights_folder"),
     "store": ("store",),
-    "network": ("port", "answers", "keys"),
+    "network": ("port", "host_names", "keys"),
 }
 
 

@@ -44,7 +44,7 @@ def port(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("port", "wrong", f"{where}: {reason}", "Set GRADOSCOPE_HOST and GRADOSCOPE_PORT")
 
 
-def answers(settings: Settings) -> Iterator[Diagnosis]:
+def host_names(settings: Settings) -> Iterator[Diagnosis]:
     """Whether the allowed host names fit the address that it listens on."""
     names = ", ".join(settings.allowed_hosts) or "none"
     if not settings.allowed_hosts:

@@ -80,7 +80,7 @@ def _shared(settings: Settings) -> tuple[int, Diagnosis]:
 
 def _content(folder: Path) -> tuple[int, Diagnosis]:
     """The bytes in a store with an index. The index is only read: replacing a damaged one is the server's task."""
-    indexes = sorted(folder.glob("index*.sqlite3"))
+    indexes = sorted(folder.glob("index*.sqlite3"))  # normally one; of several the server opens the last
     if not indexes:
         return 0, Diagnosis("store", "ok", f"{short_path(folder)} can be written, and is empty")
     if not os.access(indexes[-1], os.R_OK | os.W_OK):

@@ -54,7 +54,7 @@ class Explainer:
         self._name = name or _replica_id()
         self._settings = Settings(**settings)
         logs.configure(self._settings.log_format, "replica")
-        if not name:  # a process of its own, for which paths may be hidden
+        if not name:  # a process of its own: all its messages may name settings instead of folders
             hide_paths(self._settings)
         self._running: dict[int, _Running] = {}
         self._numbers = itertools.count()
@@ -74,7 +74,8 @@ class Explainer:
     ) -> AsyncGenerator[Message, None]:
         """Yields the events of a job as `("event", Event)`, and before the last one `("report", …)` with a report.
 
-        `client` as in `Executor.submit`, `request` the request id. After `seconds` and some leeway it ends in any case.
+        `client` names the client, for fair turns; `request` is the request id. After `seconds` and some leeway it ends
+        in any case.
         """
         number, version = next(self._numbers), self._catalogue_version
         queue = (running := _Running(job)).queue

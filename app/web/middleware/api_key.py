@@ -10,8 +10,8 @@ from .keys import Keys
 from .problems import problem_response
 from .sessions import COOKIE, Sessions
 
-PUBLIC_PATHS = ("/", "/methods", "/trust", "/docs", "/openapi.json", "/healthz", "/readyz", "/api/v1/session")
-PUBLIC_PREFIXES = ("/static/", "/e/")  # shipped files, and the page itself, which contains no explanation
+PUBLIC_PATHS = ("/", "/methods", "/trust", "/lab", "/docs", "/openapi.json", "/healthz", "/readyz", "/api/v1/session")
+PUBLIC_PREFIXES = ("/static/", "/e/", "/lab/")  # shipped files, and pages that contain no explanation
 HOW_TO_SEND = "Send it as «Authorization: Bearer KEY» or «X-API-Key: KEY»; the operator of this server gives keys."
 
 

@@ -12,7 +12,8 @@ from ...contract.problems import MalformedRequest, Problem, TooLarge, TooSlow, U
 from .problems import StopOnProblem, problem_response
 
 SMALL_BODIES = {"/api/v1/session": 4096}  # by path, in bytes: whoever signs in sends a key
-MAX_URLENCODED = 2**20  # bytes: such a form holds no picture, and parsing it takes much longer than receiving it
+# bytes: neither such a form nor JSON holds a picture, and parsing it takes much longer than receiving it
+MAX_URLENCODED = MAX_JSON = 2**20
 PIECE = 32 * 1024  # bytes that the application parses at once; then others have their turn
 CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';,]*)""", re.IGNORECASE)
 UTF8 = ("utf-8", "utf8", "us-ascii", "ascii")
@@ -49,8 +50,9 @@ class BodyLimitMiddleware:
     def _limit(self, path: str, headers: Headers) -> int:
         """How many bytes a body may have."""
         limit = SMALL_BODIES.get(path, self.max_bytes)
-        urlencoded = headers.get("content-type", "").strip().lower().startswith("application/x-www-form-urlencoded")
-        return min(limit, MAX_URLENCODED) if urlencoded else limit
+        kind = headers.get("content-type", "").strip().lower()
+        small = {"application/x-www-form-urlencoded": MAX_URLENCODED, "application/json": MAX_JSON}
+        return min(limit, *(most for start, most in small.items() if kind.startswith(start)), limit)
 
     def _refusal(self, headers: Headers, limit: int) -> Problem | None:
         """Why a request is refused because of its headers; None if it is not."""

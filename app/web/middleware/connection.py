@@ -51,7 +51,7 @@ class Connection(H11Protocol):
         self._timeout: asyncio.TimerHandle | None = None
         self._waiting_since = self.loop.time()  # when the wait for a head began
         self._unsent = 0  # bytes that waited to be sent at the last check for a stall
-        self._refused = False
+        self._ignoring = False  # whether what still arrives is ignored: a problem, or an early response, ends it
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(LingeringTransport(transport, self))  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._refused:
+        if self._ignoring:
             return
         self._backlog += data
         if not self._continuing:
@@ -82,8 +82,8 @@ class Connection(H11Protocol):
             self.loop.call_soon(self._continue)
 
     def _parse(self) -> None:
-        """Parse what has arrived, until this turn's events are used up."""
-        while self._backlog and not self.conn.exhausted and not self._refused:
+        """Parse what has arrived, up to the number of h11 events that one turn of the event loop is allowed."""
+        while self._backlog and not self.conn.exhausted and not self._ignoring:
             piece = bytes(self._backlog[:PIECE])
             del self._backlog[:PIECE]
             super().data_received(piece)
@@ -91,7 +91,7 @@ class Connection(H11Protocol):
     def _continue(self) -> None:
         """Go on where the last turn of the loop has stopped."""
         self._continuing = False
-        if self._refused or self.transport.is_closing():
+        if self._ignoring or self.transport.is_closing():
             return
         self.conn.begin_turn()
         self.handle_events()
@@ -119,9 +119,9 @@ class Connection(H11Protocol):
 
     def linger_over_body(self) -> bool:
         """If a body is still coming, leave the client time to read the response: closing at once might lose it."""
-        if self._refused or self.conn.their_state is not h11.SEND_BODY:
+        if self._ignoring or self.conn.their_state is not h11.SEND_BODY:
             return False
-        self._refused = True
+        self._ignoring = True
         self._backlog.clear()
         self._cancel_timeout()
         self._linger()
@@ -203,7 +203,7 @@ class Connection(H11Protocol):
 
     def _refuse(self, problem: Problem) -> None:
         """Send a problem, unless a response has begun, and close."""
-        self._refused = True
+        self._ignoring = True
         self._cancel_timeout()
         if self.cycle is not None and not self.cycle.response_complete:  # tell the application that the client has left
             self.cycle.disconnected = True

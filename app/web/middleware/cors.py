@@ -13,7 +13,7 @@ from ...contract.problems import Forbidden
 from .problems import problem_response
 
 ALLOWED_HEADERS = ("authorization", "content-type", "x-api-key")
-EXPOSED_HEADERS = ("location", "retry-after", "x-request-id", "x-scale")
+EXPOSED_HEADERS = ("location", "retry-after", "x-request-id", "x-scale")  # x-scale: of a map in float16
 MAX_AGE_SECONDS = 600
 
 

@@ -50,7 +50,7 @@ async def classes(
         labels = tuple((await run_for_client(request, executor, Labels(id), LabelList)).labels)
     others = [names_of(labels, code) for code in languages()]
     found = await asyncio.to_thread(search, labels, query, limit, others)
-    names = names_of(labels, language)
+    names = names_of(labels, language)  # of each class one string: its names, the usual one first
     named = ((index, label, first_name(names[index])) for index, label in found)
     return {"classes": [{"index": i, "label": label} | ({"name": name} if name else {}) for i, label, name in named]}
 

@@ -15,7 +15,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from ...contract import request_id
 from ...contract.arrays import ScoreKind
 from ...contract.events import ErrorEvent, Event
-from ...contract.jobs import Explain, Measure
+from ...contract.jobs import Explain, Measure, RunExperiment
 from ...contract.parsing import MAX_SEED, parse_class, parse_json, parse_size, parse_target
 from ...contract.problems import Unprocessable
 from ...contract.records import Explanation
@@ -134,7 +134,7 @@ async def explain(
     return Response(json.dumps(record.to_dict()), media_type="application/json", headers={"location": record.url})
 
 
-async def stream(request: Request, executor: Executor, job: Explain | Measure) -> Response:
+async def stream(request: Request, executor: Executor, job: Explain | Measure | RunExperiment) -> Response:
     """Send a job's events as they happen. Problems before the first event still become an HTTP status."""
     events = executor.submit(job, client_of(request))
     try:

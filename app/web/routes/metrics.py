@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 
-from ...contract.arrays import Reduce, ScoreKind, measurement_part, unpack
-from ...contract.jobs import Explain, Measure
-from ...contract.problems import NotFound, Unprocessable
+from ...contract.arrays import Reduce, measurement_part, unpack
+from ...contract.measure_job import measure_job
+from ...contract.problems import NotFound
 from ...contract.records import Explanation
-from ...contract.wire import JsonObject
 from .dependencies import ExecutorDep, ExplanationId, OwnerDep, RenderPoolDep, StoreDep
 from .explanations import MetricNames, OptionsText, negotiate, parse_options, stream
 from .forms import FormRoute
@@ -49,10 +48,7 @@ async def measure(
     """
     picture = await read_picture(store, owner, None, None, id)
     record = await asyncio.to_thread(record_of, store, id)
-    request_of_panel = panel_job(
-        record, panel, picture, tuple(metrics or ("all",)), parse_options(options), owner or ""
-    )
-    job = Measure(request_of_panel, panel)
+    job = measure_job(record, panel, picture, tuple(metrics or ("all",)), parse_options(options), owner or "")
     if negotiate(request.headers.get("accept", "")) == "text/event-stream":
         return await stream(request, executor, job)
     return await run_for_client(request, executor, job, Explanation)
@@ -85,32 +81,3 @@ async def array(
         return array_response(values, reduce, dtype, "no-store")  # it changes when measured with other parameters
 
     return await render_pool.make(request, render)
-
-
-def panel_job(
-    record: Explanation, panel: str, picture: bytes, metrics: tuple[str, ...], options: JsonObject, owner: str
-) -> Explain:
-    """A job that makes only this panel, with the given metrics. Raises `NotFound` if there is no such panel,
-    `Unprocessable` if it has no map."""
-    panel_record = next((entry for entry in record.panels if entry.id == panel), None)
-    if panel_record is None:
-        listed = ", ".join(entry.id for entry in record.panels) or "none yet"
-        raise NotFound(f"This explanation has no panel «{panel[:40]}». There are: {listed}.")
-    if panel_record.status != "done" or panel_record.target is None:
-        raise Unprocessable("This panel has no map, so there is nothing to measure. Its record says why.")
-    model_input = next(entry for entry in record.inputs if entry.model == panel_record.model)
-    return Explain(
-        id=record.id,
-        picture=picture,
-        models=(panel_record.model,),
-        methods=(panel_record.method,),
-        targets=(panel_record.target.index,),
-        against=panel_record.against.index if panel_record.against else None,
-        score=cast(ScoreKind, record.score),
-        options={**options, panel_record.method: panel_record.parameters},
-        seed=record.seed,
-        fit=model_input.fit,
-        size=(model_input.size[0], model_input.size[1]),
-        owner=owner,
-        metrics=metrics,
-    )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 
 from ...contract.catalogue import Catalogue
@@ -18,18 +18,14 @@ from ...images.samples import samples
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
+from ..lab_pages import lab_pages
 from ..plugin_pages import method_pages, metric_pages, plugin_block, preview_methods
 from .dependencies import ExecutorDep, SettingsDep
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
-BASE = ("tokens", "page", "controls")
-WORKBENCH = (  # as static/js/page/workbench.js names them
-    "models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "pictures", "phone",
-    "help",
-)  # fmt: skip
-# Style sheets that a page gets in one file, by its name.
-SHEETS = {"base": BASE, "workbench": (*BASE, *WORKBENCH)}
+START = ("js/page/main.js",)  # the scripts that a browser fetches at once
+OPENED = ("js/page/workbench.js", *START)  # … where an explanation is opened
 
 
 @router.get("/")
@@ -37,9 +33,11 @@ SHEETS = {"base": BASE, "workbench": (*BASE, *WORKBENCH)}
 async def index(request: Request, settings: SettingsDep) -> Response:
     """The workbench; at /e/{id} its script fetches that explanation."""
     limits = {"max_pixels": settings.max_pixels, "max_bytes": settings.max_upload}
+    opening = request.path_params.get("id")
     values = {
-        "opening": request.path_params.get("id"),
-        "sheets": WORKBENCH,
+        "opening": opening,
+        "sheets": sheets()["workbench"],
+        "scripts": OPENED if opening else START,
         "previews": preview_methods(),  # whose maps of a sample the empty page shows
         "plugins": plugin_block(),  # the ids of methods and metrics, for the script
     }
@@ -67,6 +65,23 @@ async def trust(request: Request, executor: ExecutorDep) -> Response:
     )
 
 
+@router.get("/lab")
+async def lab(request: Request) -> Response:
+    """The questions of the lab."""
+    return _page(request, "lab.html", {"experiments": lab_pages()})
+
+
+@router.get("/lab/{id}")
+async def experiment(request: Request, id: str) -> Response:
+    """One experiment: its question, controls and figures; the script computes them."""
+    pages = lab_pages()
+    place = next((place for place, each in enumerate(pages) if each.id == id), None)
+    if place is None:
+        raise HTTPException(404)
+    following = pages[(place + 1) % len(pages)]
+    return _page(request, "experiment.html", {"experiment": pages[place], "following": following})
+
+
 @router.get("/docs")
 async def docs(request: Request) -> Response:
     return _page(request, "docs.html")
@@ -91,6 +106,13 @@ async def _known(executor: Executor) -> Catalogue | None:
     with suppress(TimeoutError, Unavailable):
         return await asyncio.wait_for(executor.catalogue(), CATALOGUE_SECONDS)
     return None
+
+
+@cache
+def sheets() -> dict[str, list[str]]:
+    """Style sheets that a page gets in one file, by its name; last the one whose rules are to win."""
+    found: dict[str, list[str]] = json.loads((shipped("static") / "css" / "sheets.json").read_text("utf-8"))
+    return found
 
 
 @cache

@@ -104,7 +104,7 @@ async def read_picture(
     if sample:
         return await asyncio.to_thread(read_sample, sample)
     assert source_explanation is not None
-    await asyncio.to_thread(
+    await asyncio.to_thread(  # `what` ends the message «Only that key can …»
         require_owner, store, source_explanation, owner, what="use its picture again; send the picture itself"
     )
     data = await asyncio.to_thread(store.read, source_explanation, "source")

@@ -224,6 +224,12 @@ export async function estimates(fields, options) {
 }
 
 /**
+ * Puts a map that was made elsewhere (.npy) beside those of an explanation; the record with it.
+ * @type {(id: string, file: File, title: string) => Promise<Explanation>}
+ */
+export const addMap = (id, file, title) => get(`/explanations/${encodeURIComponent(id)}/maps`, { method: "POST", body: formOf([["map", file], ["title", title]]) });
+
+/**
  * How large the gradient is at each layer.
  * @type {(fields: Fields, options?: RequestInit) => Promise<GradientFlow>}
  */
@@ -255,3 +261,14 @@ export function measure(id, panel, fields, signal) {
  * @param {AbortSignal} signal
  */
 export const fetchWeights = (model, signal) => follow(`/models/${encodeURIComponent(model)}/weights`, { signal }, "problem.lost.weights");
+
+/**
+ * Runs an experiment of the lab; aborting ends it there too.
+ * @param {string} id
+ * @param {{ parameters: Record<string, any>, seed: number }} asked
+ * @param {AbortSignal} signal
+ */
+export function experiment(id, asked, signal) {
+  const headers = { Accept: "text/event-stream", "Content-Type": "application/json" };
+  return follow(`/experiments/${encodeURIComponent(id)}`, { headers, body: JSON.stringify(asked), signal }, "lab.page.lost");
+}

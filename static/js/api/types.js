@@ -11,6 +11,22 @@
  */
 
 /**
+ * An axis of a figure. `id` is the key of its title in the experiment's texts.
+ * @typedef {object} Axis
+ * @property {string} id
+ * @property {string} [title] - what is drawn along it, with its unit; filled in from the texts
+ * @property {"linear" | "log"} [scale]
+ */
+
+/**
+ * Bars side by side: `series[].x` is the place of each label, from 0.
+ * @typedef {object} BarsData
+ * @property {string[]} labels
+ * @property {Axis} y
+ * @property {Series[]} series
+ */
+
+/**
  * @typedef {object} CardFault
  * @property {string} card
  * @property {string} detail
@@ -25,6 +41,19 @@
 /**
  * @typedef {object} Classes
  * @property {FoundClass[]} classes
+ */
+
+/**
+ * A surface's height over a grid, and paths on it (`paths[].x`, `paths[].y`).
+ * @typedef {object} ContourData
+ * @property {Axis} x
+ * @property {Axis} y
+ * @property {number[]} columns
+ * @property {number[]} rows
+ * @property {((number | null)[])[]} values
+ * @property {"linear" | "log"} [scale]
+ * @property {Series[]} paths
+ * @property {string | null} [start] - the parameter that a press on the surface sets
  */
 
 /**
@@ -61,6 +90,71 @@
  */
 
 /**
+ * The request is right; this is what is run.
+ * @typedef {object} ExperimentAcceptedEvent
+ * @property {string} id
+ * @property {Record<string, any>} parameters - all of them, defaults filled in
+ * @property {number} seed
+ * @property {number} seconds - about what it takes, on two cores
+ */
+
+/**
+ * An experiment, as GET /experiments lists it.
+ * @typedef {object} ExperimentBody
+ * @property {string} id
+ * @property {string} title
+ * @property {string} question
+ * @property {string} summary
+ * @property {PaperBody[]} papers
+ * @property {Record<string, any>} parameters - JSON Schema
+ * @property {number} seconds - about what a run with the defaults takes, on two cores
+ * @property {TryBody[]} tries
+ */
+
+/**
+ * A sentence with its numbers. `verdict` says whether the claim holds.
+ * @typedef {object} ExperimentFinding
+ * @property {string} id
+ * @property {"holds" | "fails" | "depends"} verdict
+ * @property {string} [text]
+ * @property {Record<string, number | string | null>} [numbers]
+ */
+
+/**
+ * The figures and findings so far; at most four a second.
+ * @typedef {object} ExperimentPartialEvent
+ * @property {number} done
+ * @property {number} total
+ * @property {FigureBody[]} figures
+ * @property {ExperimentFinding[]} findings
+ */
+
+/**
+ * `done` of `total` steps.
+ * @typedef {object} ExperimentProgressEvent
+ * @property {number} done
+ * @property {number} total
+ */
+
+/**
+ * What came of one run.
+ * @typedef {object} ExperimentResult
+ * @property {string} id
+ * @property {Record<string, any>} parameters - all of them, defaults filled in
+ * @property {number} seed
+ * @property {number} seconds
+ * @property {Record<string, any>} numbers
+ * @property {FigureBody[]} figures
+ * @property {ExperimentFinding[]} findings
+ * @property {Record<string, string>} versions
+ */
+
+/**
+ * @typedef {object} Experiments
+ * @property {ExperimentBody[]} experiments
+ */
+
+/**
  * @typedef {object} Explanation
  * @property {string} id
  * @property {string} url
@@ -81,6 +175,16 @@
  * @typedef {object} FieldError
  * @property {string} field
  * @property {string} detail
+ */
+
+/**
+ * A figure. `data` is of the model that `kind` names.
+ * @typedef {object} FigureBody
+ * @property {string} id
+ * @property {"lines" | "bars" | "histogram" | "matrix" | "heatmap" | "contour" | "graph" | "table"} kind
+ * @property {string} title
+ * @property {LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData}
+ *    data
  */
 
 /**
@@ -128,8 +232,33 @@
  */
 
 /**
+ * @typedef {object} GraphData
+ * @property {Node[]} nodes - each after its inputs; the last is the result
+ */
+
+/**
  * @typedef {object} Health
  * @property {string} status
+ */
+
+/**
+ * Numbers in a grid as colours: `values[row][column]`, row 0 on top.
+ * @typedef {object} HeatmapData
+ * @property {Axis} x
+ * @property {Axis} y
+ * @property {number[]} columns - the place of each column along x
+ * @property {number[]} rows - the place of each row along y
+ * @property {((number | null)[])[]} values
+ * @property {"linear" | "log"} [scale]
+ * @property {boolean} [signed] - whether zero is in the middle of the colours
+ */
+
+/**
+ * `series[].y` counts what lies between `edges[i]` and `edges[i + 1]`; `series[].x` is empty.
+ * @typedef {object} HistogramData
+ * @property {Axis} x
+ * @property {number[]} edges
+ * @property {Series[]} series
  */
 
 /**
@@ -160,6 +289,22 @@
  */
 
 /**
+ * @typedef {object} LinesData
+ * @property {Axis} x
+ * @property {Axis} y
+ * @property {Series[]} series
+ */
+
+/**
+ * Numbers in a grid, to be read one by one. `parameter` names the parameter that it edits, if any.
+ * @typedef {object} MatrixData
+ * @property {((number | null)[])[]} values
+ * @property {string[]} [rows]
+ * @property {string[]} [columns]
+ * @property {string | null} [parameter]
+ */
+
+/**
  * @typedef {object} MeasurementBody
  * @property {string} metric
  * @property {"done" | "refused" | "failed"} status
@@ -178,6 +323,7 @@
  * @property {string} id
  * @property {string} title
  * @property {number} year
+ * @property {string} family - what it is built on: gradient, path, cam, rule, attention, perturbation or other
  * @property {PaperBody} paper
  * @property {string} summary
  * @property {string[]} strengths
@@ -265,6 +411,17 @@
  * @property {"none" | "cards" | "any"} downloads - what POST /models/{id}/weights may download
  * @property {ModelBody[]} models
  * @property {CardFault[]} faults - cards that cannot be used, and why
+ */
+
+/**
+ * A value in a computation: what was computed, and the gradient that arrived.
+ * @typedef {object} Node
+ * @property {string} id
+ * @property {string} title
+ * @property {number | null} [value]
+ * @property {number | null} [gradient]
+ * @property {string[]} [inputs] - ids of the nodes that it is computed from
+ * @property {(number | null)[]} [shares] - what it sends back to each input; the input adds them up
  */
 
 /**
@@ -414,6 +571,18 @@
  */
 
 /**
+ * Points (x, y) of one colour. `low` and `high` bound an interval around each, where there is one.
+ * @typedef {object} Series
+ * @property {string} id
+ * @property {string} [title]
+ * @property {(number | null)[]} x
+ * @property {(number | null)[]} y
+ * @property {(number | null)[]} [low]
+ * @property {(number | null)[]} [high]
+ * @property {"line" | "points" | "dashed"} [style] - dashed: what a theory says
+ */
+
+/**
  * @typedef {object} SessionBody
  * @property {string} name - whose key it is
  */
@@ -423,6 +592,20 @@
  * @property {number} min
  * @property {number} max
  * @property {number} sum
+ */
+
+/**
+ * @typedef {object} TableData
+ * @property {string[]} columns
+ * @property {((string | number | null)[])[]} rows
+ */
+
+/**
+ * Parameters that show something worth seeing.
+ * @typedef {object} TryBody
+ * @property {string} id
+ * @property {string} title
+ * @property {Record<string, any>} parameters
  */
 
 /**

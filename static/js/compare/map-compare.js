@@ -30,6 +30,13 @@ const WAYS = ["side", "wipe", "blink"];
 /** @typedef {{ figure: HTMLElement, caption: HTMLElement, lens: MapLens, scale: ScaleBar, readout: MapReadout }} Figure */
 
 /**
+ * A list of maps with its letter.
+ * @param {string} letter
+ * @param {HTMLSelectElement} select
+ */
+const side = (letter, select) => el("span", { class: "compare-side" }, el("span", { "aria-hidden": "true" }, letter), select);
+
+/**
  * A map with its name, its scale and what is under the crosshair.
  * @param {string} name
  * @returns {Figure}
@@ -88,7 +95,7 @@ export class MapCompare extends View {
       el("header", { class: "viewer-head" }, el("div", {}, this.heading),
         el("copy-link"), ...saves, iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "compare-bar" },
-        el("div", { class: "compare-sides" }, el("span", { "aria-hidden": "true" }, "A"), this.selects[0], iconButton("swap", t("compare.swap"), { onclick: () => this.swap() }), el("span", { "aria-hidden": "true" }, "B"), this.selects[1]),
+        el("div", { class: "compare-sides" }, side("A", this.selects[0]), iconButton("swap", t("compare.swap"), { onclick: () => this.swap() }), side("B", this.selects[1])),
         el("fieldset", { class: "segments" }, el("legend", { class: "unseen" }, t("compare.how")),
           ...this.ways.map((input) => el("label", { class: "segment", title: t(`compare.how.${input.value}.long`) }, input, el("span", {}, t(`compare.how.${input.value}`)))))),
       el("div", { class: "comparison" }, this.overlaid, ...this.figures.map(({ figure }) => figure)),

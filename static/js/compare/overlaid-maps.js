@@ -28,7 +28,7 @@ export class OverlaidMaps extends View {
   build() {
     this.below = el("map-lens", { onopen: () => this.turn() });
     this.above = el("map-lens", { class: "above", "aria-hidden": "true" });
-    this.marks = ["a", "b"].map((side) => el("p", { class: `before-mark of-${side}` }));
+    this.marks = ["a", "b"].map((side) => el("p", { class: `previous-mark of-${side}` }));
     this.well = el("div", { class: "well map-well has-map" }, this.below, this.above, ...this.marks, el("split-divider", { of: "wipe" }));
     this.swap = el("button", { type: "button", class: "button", onclick: () => this.turn() });
     this.auto = el("button", { type: "button", class: "button toggle", "aria-pressed": "false", onclick: () => this.toggleAuto() }, t("compare.blink.auto"));

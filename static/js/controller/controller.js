@@ -3,8 +3,9 @@
 import * as api from "../api/client.js";
 import { announce } from "../shared/announce.js";
 import { t } from "../shared/texts.js";
+import { nextTask } from "../shared/turns.js";
 import { clearView, describePicture, placePanels, restoreView, setAsk, setPictures, showNotice, stopRun } from "../state/actions.js";
-import { mapsBefore } from "../state/before.js";
+import { previousMaps } from "../state/previous.js";
 import { emptyLayout, emptyView } from "../state/initial.js";
 import { questionText } from "../state/models.js";
 import { allPanels, expectedPanels, isFinal, missingPanel, recordedPanel } from "../state/panels.js";
@@ -152,7 +153,7 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
   const patch = { phase: "running", ask: { ...before.ask, ...change }, layout, row, notice: null, seconds: null, blink: null };
   const next = { ...state, ...patch };
   const panels = expectedPanels(next);
-  placePanels(panels, { ...patch, before: mapsBefore(state, next, panels) });
+  placePanels(panels, { ...patch, previous: previousMaps(state, next, panels) });
   run(before);
 }
 
@@ -162,7 +163,7 @@ export function explainAgain(change = {}, { layout, row } = store.state) {
  */
 export function showEarlierView(earlier) {
   const signals = supersede();
-  placePanels([...earlier.panels, ...earlier.hiddenPanels], { ...earlier, notice: null, before: null, blink: null });
+  placePanels([...earlier.panels, ...earlier.hiddenPanels], { ...earlier, notice: null, previous: null, blink: null });
   goTo(() => addressOf(earlier.id) + fragmentOf(store.state), historyState);
   fetchShown(signals.view);
 }
@@ -171,7 +172,7 @@ export function showEarlierView(earlier) {
  * Shows the grid in another layout. Panels that are missing then are requested.
  * @param {Layout} layout
  */
-export function showArranged(layout) {
+export function arrangeAndRequest(layout) {
   const { ask, row } = store.state;
   if (withMissing(allPanels(), { ...store.state, layout }).length > allPanels().length) return explainAgain(ask, { layout, row });
   placePanels(allPanels(), { layout });
@@ -326,6 +327,7 @@ export async function open(id) {
     const [record, question] = await Promise.all([
       api.explanation(id, { signal: signals.view }), import("../state/recorded-question.js"),
     ]);
+    await nextTask(); // the workbench has just been set up in this one
     if (!signals.view.aborted) showRecord(record, ask ? null : question, signals);
   } catch (failure) {
     if (signals.view.aborted) return;
@@ -334,6 +336,21 @@ export async function open(id) {
     // Without a key the page's other data is missing too, so a retry reloads the whole page.
     const again = error.status === 401 ? () => location.reload() : retry;
     clearView({ place: "picture", problem, retry: error.transient || error.status === 401 ? again : null });
+  }
+}
+
+/**
+ * Puts a map from a file (.npy) beside those that are shown; its title is the file's name. A refusal stands at the maps.
+ * @param {File} file
+ */
+export async function addMapFrom(file) {
+  const { id } = store.state;
+  if (!id) return;
+  try {
+    await api.addMap(id, file, file.name.replace(/\.npy$/i, ""));
+    if (store.state.id === id) await open(id);
+  } catch (error) {
+    if (store.state.id === id) showNotice({ place: "grid", problem: api.problemOf(error), retry: null });
   }
 }
 

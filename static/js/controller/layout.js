@@ -4,7 +4,7 @@ import { placePanels, setRow } from "../state/actions.js";
 import { allPanels } from "../state/panels.js";
 import { currentRow, methodsOf, moved, rowKey, rowsOf, sameRow, shownMethods, shownRows, targetsOf } from "../state/rows.js";
 import { store } from "../state/store.js";
-import { explainAgain, showArranged, updateHistoryEntry } from "./controller.js";
+import { arrangeAndRequest, explainAgain, updateHistoryEntry } from "./controller.js";
 import { planRows } from "./row-plan.js";
 
 /**
@@ -66,7 +66,8 @@ export function addRows({ models: all, targets, row, top }) {
 }
 
 /**
- * Adds a model, asked about the class of the current row.
+ * Adds a model, asked about the class of the current row (as `of`, that row's model, numbers it). If a model lacks the
+ * class, all are asked about their own top class.
  * @param {string} model
  */
 export async function addModel(model) {
@@ -166,11 +167,11 @@ export function hideRow(key) {
 /** @param {string} method */
 export function showMethod(method) {
   const { layout } = store.state;
-  showArranged({ ...layout, hiddenMethods: without(layout.hiddenMethods, method) });
+  arrangeAndRequest({ ...layout, hiddenMethods: without(layout.hiddenMethods, method) });
 }
 
 /** @param {RowKey} key */
 export function showRow(key) {
   const { layout } = store.state;
-  showArranged({ ...layout, hiddenRows: layout.hiddenRows.filter((other) => !sameRow(other, key)) });
+  arrangeAndRequest({ ...layout, hiddenRows: layout.hiddenRows.filter((other) => !sameRow(other, key)) });
 }

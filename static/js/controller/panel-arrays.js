@@ -7,6 +7,7 @@ import { reduce } from "../rendering/reduction.js";
 import { REDUCTIONS, paletteOf } from "../rendering/settings.js";
 import { loadImage } from "../shared/load-image.js";
 import { t } from "../shared/texts.js";
+import { nextTask, putOff } from "../shared/turns.js";
 import { dismissNotice, showNotice, updatePanel } from "../state/actions.js";
 import { cacheAnswer, cacheKey } from "../state/result-cache.js";
 import { store } from "../state/store.js";
@@ -16,7 +17,6 @@ import { store } from "../state/store.js";
  * @import { Panel } from "../state/types.js"
  */
 
-const whenIdle = globalThis.requestIdleCallback ?? ((run) => setTimeout(run, 50));
 const PREVIEW_SIDE = 112; // pixels: a tenth of the array's bytes
 
 /** @type {WeakSet<PanelBody>} */
@@ -88,12 +88,15 @@ export async function fetchArray(id, signal) {
   try {
     const { buffer, scale } = await api.rawArray(record.urls.npy, { signal });
     const raw = await decodeNpy(buffer, scale);
+    // Reduced in a task of its own: that it is drawn follows in another.
+    reduce(raw, store.state.rendering.reduction);
+    await nextTask();
     if (signal.aborted) return;
     updatePanel(id, { raw, preview: null, problem: null });
     const panel = store.panel(id);
     if (panel) cachePanel(panel);
     // Computes all reductions while the browser is idle, so that choosing another one only needs colouring.
-    for (const reduction of REDUCTIONS) whenIdle(() => reduce(raw, reduction));
+    for (const reduction of REDUCTIONS) putOff(() => reduce(raw, reduction));
   } catch (error) {
     if (signal.aborted) return;
     // What the stream has sent is there: one notice for all maps that could not be fetched.

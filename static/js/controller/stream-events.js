@@ -4,6 +4,7 @@ import { announce } from "../shared/announce.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { describePicture, endRun, placePanels, setInput, updatePanel } from "../state/actions.js";
+import { layersStaying, withLayers } from "../state/layers.js";
 import { acceptedPanel, allPanels, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { cachePanel, fetchArray, showPartialMap } from "./panel-arrays.js";
@@ -32,7 +33,8 @@ function accepted({ id, panels = [] }) {
   };
   const pictures = state.pictures.map((entry) => (entry.key === state.picture?.key ? { ...entry, id } : entry));
   const inputs = new Map([...state.inputs].filter(([model]) => model && ask.models.includes(model)));
-  placePanels(panels.map((panel) => acceptedPanel(panel, { ...state, ask })), { id, ask, pictures, inputs });
+  const next = { panels: panels.map((panel) => acceptedPanel(panel, { ...state, ask })), ask };
+  placePanels(next.panels, { id, ask, pictures, inputs, ...withLayers(state, layersStaying(state, next)) });
 }
 
 /** @param {PredictionEvent} data */

@@ -1,12 +1,21 @@
+import { addressOf } from "../controller/controller.js";
 import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
+import { fragmentOf } from "../url-state/address.js";
 import { View } from "../widgets/view.js";
 import { copy } from "./clipboard.js";
-import { linkOf } from "./export.js";
+
+/** @import { State } from "../state/types.js" */
 
 const COPIED_MS = 2000;
+
+/**
+ * The address of the page as it is now.
+ * @param {State} state
+ */
+const linkOf = (state) => location.origin + addressOf(state.id) + fragmentOf(state);
 
 /** Copies the address of what is on the page, with the way it is looked at. */
 export class CopyLink extends View {

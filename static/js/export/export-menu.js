@@ -4,26 +4,28 @@ import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
 import { Popup } from "../widgets/popup.js";
 import { copy } from "./clipboard.js";
-import { recordOf, requestText, saveGrid, saveGridSvg, ZOOMS } from "./export.js";
 import { gridFile } from "./file-names.js";
-import { zoomButton } from "./panel-items.js";
+import { ZOOMS, zoomButton } from "./panel-items.js";
 
-/** @import { Explanation } from "../api/types.js" */
+/**
+ * What it works with: the record of the explanation, and the functions that save and copy it.
+ * @typedef {[import("../api/types.js").Explanation, typeof import("./export.js")]} Means
+ */
 
 /** Ways to save or copy the whole grid. */
 export class ExportMenu extends Popup {
   /** @type {HTMLParagraphElement} */ status;
 
-  /** @type {Promise<Explanation> | null} */
-  #record = null;
+  /** @type {Promise<Means> | null} */
+  #means = null;
 
   content() {
     const id = store.state.id ?? "";
     this.status = el("p", { class: "small menu-status", role: "status" });
     // Fetched now: browsers allow a copy only right after the click, so there is no time to fetch then.
-    const record = recordOf(id);
-    record.catch((error) => this.showStatus(error.message));
-    this.#record = record;
+    const means = Promise.all([api.explanation(id), import("./export.js")]);
+    means.catch((error) => this.showStatus(error.message));
+    this.#means = means;
     return [
       el("h3", {}, t("export.grid")),
       el("div", { class: "menu-row", role: "group", "aria-label": t("export.grid.png") }, el("span", {}, t("export.grid.png")),
@@ -55,12 +57,12 @@ export class ExportMenu extends Popup {
 
   /**
    * Runs what may fail, and shows how it went.
-   * @param {(record: Explanation) => Promise<string>} work
+   * @param {(means: Means) => Promise<string>} work
    */
   async run(work) {
     try {
-      const record = await this.#record;
-      const message = record && (await work(record));
+      const means = await this.#means;
+      const message = means && (await work(means));
       if (message) this.showStatus(message);
     } catch (error) {
       this.showStatus(t("export.failed", { reason: error.message }));
@@ -73,7 +75,7 @@ export class ExportMenu extends Popup {
    */
   save(kind, zoom) {
     const name = gridFile(store.state, kind, zoom);
-    return this.run(async (record) => {
+    return this.run(async ([record, { saveGrid, saveGridSvg }]) => {
       await (kind === "svg" ? saveGridSvg(record) : saveGrid(record, zoom));
       return t("export.saved", { name });
     });
@@ -81,6 +83,6 @@ export class ExportMenu extends Popup {
 
   /** @param {"curl" | "python"} language */
   copyRequest(language) {
-    return this.run(async (record) => ((await copy(requestText(record, language))) ? t(`export.copied.${language}`) : ""));
+    return this.run(async ([record, { requestText }]) => ((await copy(requestText(record, language))) ? t(`export.copied.${language}`) : ""));
   }
 }

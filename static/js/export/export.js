@@ -1,9 +1,7 @@
-// The page's exports, one function each: link, request as code, PNG and SVG files.
+// The page's exports, one function each: request as code, PNG and SVG files. Fetched after the workbench
+// (page/dialogs.js): import it dynamically.
 
-import * as api from "../api/client.js";
-import { addressOf } from "../controller/controller.js";
 import { store } from "../state/store.js";
-import { fragmentOf } from "../url-state/address.js";
 import { figureCanvas } from "./figure-canvas.js";
 import { figureSvg } from "./figure-svg.js";
 import { figureOf } from "./figure.js";
@@ -15,24 +13,10 @@ import { curlOf, pythonOf } from "./snippets.js";
 
 /**
  * @import { Explanation } from "../api/types.js"
- * @import { Panel, State } from "../state/types.js"
+ * @import { Panel } from "../state/types.js"
  */
-
-export const ZOOMS = [1, 2, 3, 4];
 
 const SNIPPETS = { curl: curlOf, python: pythonOf };
-
-/**
- * The address of the page as it is now.
- * @param {State} state
- */
-export const linkOf = (state) => location.origin + addressOf(state.id) + fragmentOf(state);
-
-/**
- * The record of an explanation, fetched from the server.
- * @param {string} id
- */
-export const recordOf = (id) => api.explanation(id);
 
 /**
  * The request that computes this explanation again, as code.

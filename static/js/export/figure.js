@@ -15,6 +15,7 @@ import { methodOf, methodTitle, parameterTitle } from "../state/methods.js";
 import { className, modelTitle } from "../state/models.js";
 import { rowId, rowKey } from "../state/rows.js";
 import { fragmentOf } from "../url-state/address.js";
+import { isPlain, topText } from "../widgets/scale-bar.js";
 import { canvasOf, mapPicture } from "./map-image.js";
 import { Column, MUTED, widthOf } from "./marks.js";
 import { optionsOf } from "./request.js";
@@ -147,10 +148,7 @@ export function tickTexts(scale) {
  */
 export function drawScale(column, scale) {
   column.space(8);
-  // Outline and window have no colours to explain, only the value at which they begin.
-  if (scale.show === "outline" || scale.show === "window") {
-    return column.text(t("scale.top", { top: scale.top, value: format.number(scale.threshold ?? NaN) }), { size: 11, colour: MUTED });
-  }
+  if (isPlain(scale)) return column.text(topText(scale), { size: 11, colour: MUTED });
   const strip = canvasOf(256, 1);
   drawStrip(strip, scale.colours);
   column.image(strip, 6, { smooth: true });
@@ -162,6 +160,14 @@ export function drawScale(column, scale) {
   });
   return column.space(20);
 }
+
+const SHORT = 28; // characters that are kept on one line
+
+/**
+ * A short text is not broken at its spaces: «error ≈ 7.6 %».
+ * @param {string} text
+ */
+const whole = (text) => (text.length > SHORT ? text : text.replaceAll(" ", "\u00a0"));
 
 /**
  * A method's parameters and their values.
@@ -211,7 +217,8 @@ async function drawMap(column, panel, options, state) {
   const { canvas, scale } = drawn;
   column.image(canvas, Math.round((column.width * canvas.height) / canvas.width), { title: t("panel.mapFor", { method: methodTitle(method), label: target ? className(target) : "" }) });
   drawScale(column, scale);
-  column.text((record ? factsOf(record) : []).map(({ text }) => text).join(" · "), { size: 11, colour: MUTED });
+  const facts = record ? factsOf(record) : [];
+  column.text(facts.map(({ text }) => whole(text)).join(" · "), { size: 11, colour: MUTED });
   const brief = briefText(record?.metrics);
   if (brief) column.text(t("figure.trust", { brief }), { size: 11 });
   return column.text(optionText(options), { size: 11, colour: MUTED });

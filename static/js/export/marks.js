@@ -40,7 +40,8 @@ function measuringContext(size, weight) {
 export const widthOf = (text, size, weight = 400) => measuringContext(size, weight).measureText(text).width;
 
 /**
- * Breaks a text into lines no wider than `width`. A word that is wider than that is broken too.
+ * Breaks a text into lines no wider than `width`: at spaces, not at those that do not break (U+00A0). A word that is wider
+ * than that is broken too.
  * @param {string} text
  * @param {number} width
  * @param {number} size
@@ -51,7 +52,7 @@ export function linesOf(text, width, size, weight = 400) {
   let line = "";
   /** @param {string} text */
   const fits = (text) => widthOf(text, size, weight) <= width;
-  for (const word of text.split(/\s+/).filter(Boolean)) {
+  for (const word of text.split(/[^\S\u00a0]+/).filter(Boolean)) {
     const longer = line ? `${line} ${word}` : word;
     if (fits(longer)) {
       line = longer;
@@ -67,7 +68,7 @@ export function linesOf(text, width, size, weight = 400) {
       line += character;
     }
   }
-  return line ? [...lines, line] : lines;
+  return [...lines, line].filter(Boolean).map((each) => each.replaceAll("\u00a0", " "));
 }
 
 export const INK = "#1b1c1e";

@@ -4,13 +4,14 @@ import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { store } from "../state/store.js";
-import { savePanel, ZOOMS } from "./export.js";
 import { panelFile } from "./file-names.js";
 
 /**
  * @import { PanelBody } from "../api/types.js"
  * @import { Panel } from "../state/types.js"
  */
+
+export const ZOOMS = [1, 2, 3, 4];
 
 /**
  * A button that saves something at `zoom` times its size.
@@ -29,6 +30,7 @@ export function zoomButton(zoom, label, save) {
  */
 async function saveMap(panel, zoom) {
   const name = panelFile(panel, store.state, "png", zoom);
+  const { savePanel } = await import("./export.js");
   await savePanel(panel, zoom);
   announce(t("export.saved", { name }));
 }

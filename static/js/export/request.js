@@ -1,5 +1,6 @@
 // The request that makes an explanation, out of its record: what is not a default, and nothing else.
 
+import { isUploaded } from "../shared/uploaded.js";
 import { askedInput } from "../state/models.js";
 import { originOf } from "../state/picture-origin.js";
 
@@ -52,7 +53,7 @@ function targetsOf({ panels, inputs }) {
  * @param {MethodBody[]} methods
  */
 function methodsOf({ panels }, methods) {
-  const asked = unique(panels.map(({ method }) => method));
+  const asked = unique(panels.map(({ method }) => method)).filter((method) => !isUploaded(method));
   const usual = methods.filter((method) => method.default).map(({ id }) => id);
   return same([...asked].sort(), usual.sort()) ? [] : asked;
 }

@@ -1,4 +1,4 @@
-// While a key is held, every panel shows the map of before.
+// While a key is held, every panel shows the map of the previous question.
 
 import { commandOf } from "../shared/keys.js";
 import { setBlink } from "../state/actions.js";
@@ -18,7 +18,7 @@ export function listenForBlink(signal) {
   };
   addEventListener("keydown", (event) => {
     if (!isOurs(event) || event.repeat || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!store.state.before || /** @type {Element} */ (event.target).matches?.(TYPED)) return;
+    if (!store.state.previous || /** @type {Element} */ (event.target).matches?.(TYPED)) return;
     held = true;
     setBlink("all");
   }, { signal });

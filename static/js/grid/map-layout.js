@@ -7,7 +7,7 @@
  * @property {number} columns
  * @property {number} size - width of a map, in pixels
  * @property {boolean} beside - title and facts stand beside the map, else above and below it
- * @property {boolean} short - the maps are narrow: titles may take two lines, and less text fits below
+ * @property {boolean} short - the maps are narrow: titles may take two lines, what a bright pixel means one, and less text fits below
  * @property {boolean} scrolls - not all maps fit
  */
 
@@ -15,8 +15,7 @@ export const GAP = { across: 16, down: 10 };
 export const TEXT = 110; // what stands beside a map, in pixels
 const TEXT_GAP = 10;
 export const SCALE = 30; // under a map
-const CHROME = 46 + SCALE + 36; // what stands above and below a map: title and what a bright pixel means, scale, two lines of facts
-const SECOND_LINE = 14; // of a title
+const CHROME = 56 + SCALE + 36; // what stands above and below a map: title and what a bright pixel means (three lines), scale, two lines of facts
 const NARROW = 208; // narrower maps are `short`
 // Of two layouts the one with the larger maps is taken, where the size counts as much as:
 const BESIDE_WEIGHT = 0.95; // with text beside the maps
@@ -43,9 +42,8 @@ function cellOf(columns, count, { width, height }) {
  * @returns {MapLayout[]}
  */
 function waysToFill(columns, cell, ratio) {
-  const full = Math.min(cell.width, (cell.height - CHROME) * ratio);
-  const short = full < NARROW;
-  const stacked = short ? Math.min(cell.width, (cell.height - CHROME - SECOND_LINE) * ratio) : full;
+  const stacked = Math.min(cell.width, (cell.height - CHROME) * ratio);
+  const short = stacked < NARROW;
   const beside = Math.min(cell.width - TEXT - TEXT_GAP, (cell.height - SCALE) * ratio);
   return [
     { columns, size: Math.floor(stacked), beside: false, short, scrolls: false },
@@ -82,7 +80,7 @@ export function layoutOf(room, count, ratio = 1) {
   if (six.size >= LEAST) return { ...six, scrolls: true };
   const columns = Math.max(1, Math.min(count, Math.floor((inner.width + GAP.across) / (LEAST + GAP.across))));
   const { width } = cellOf(columns, columns, inner);
-  return { columns, size: Math.floor(Math.max(0, Math.min(width, Math.max(LEAST, (room.height - CHROME - SECOND_LINE) * ratio)))), beside: false, short: true, scrolls: true };
+  return { columns, size: Math.floor(Math.max(0, Math.min(width, Math.max(LEAST, (room.height - CHROME) * ratio)))), beside: false, short: true, scrolls: true };
 }
 
 /**

@@ -1,18 +1,19 @@
 import { arrayOf } from "../rendering/draw.js";
 import { el, iconButton } from "../shared/dom.js";
-import { factNodes, factsOf, fitFacts } from "../shared/panel-facts.js";
+import { factsOf } from "../shared/panel-facts.js";
 import { refusalInWords } from "../shared/refusals.js";
 import { progressLine, setProgress } from "../shared/progress-line.js";
 import { t } from "../shared/texts.js";
 import { briefOf } from "../shared/verdict.js";
 import { openMetrics, setBlink, viewPanel } from "../state/actions.js";
-import { markOf, panelBefore, shownOf } from "../state/before.js";
+import { differenceOf, previousPanel, shownOf } from "../state/previous.js";
 import { methodOf, methodTitle } from "../state/methods.js";
 import { className, inputOf } from "../state/models.js";
 import { canBeMeasured, isFinal } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 import { showBright } from "./bright-line.js";
+import { followRoom, showFacts } from "./facts-line.js";
 
 /**
  * @import { DrawnScale } from "../rendering/types.js"
@@ -43,7 +44,7 @@ export class MapPanel extends View {
   /** @type {Panel} */ panel;
   /** @type {ReturnType<typeof shownOf>} */ shown;
 
-  #factsRoom = ""; // the room that the facts were fitted to
+  /** @type {any[]} */ #rendered = [];
 
   build() {
     this.name = el("span");
@@ -54,7 +55,7 @@ export class MapPanel extends View {
     this.lens = el("map-lens", {
       onopen: () => this.open(), ondrawn: ({ detail }) => this.drawn(detail), onhold: (event) => this.hold(event), onrelease: () => setBlink(null),
     });
-    this.mark = el("p", { class: "before-mark", hidden: true });
+    this.mark = el("p", { class: "previous-mark", hidden: true });
     this.message = el("div", { class: "panel-words" });
     this.hairline = progressLine();
     this.well = el("div", { class: "well map-well" }, this.lens, this.mark, this.message, this.hairline);
@@ -69,10 +70,8 @@ export class MapPanel extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watchPanels((id) => id === this.panel?.id && this.render(), signal);
-    store.watch(["inputs", "methods", "before", "blink"], () => this.render(), signal);
-    const room = new ResizeObserver(() => this.panel && this.facts.clientWidth && this.#factsRoom !== this.roomForFacts && this.showFacts());
-    room.observe(this.facts);
-    signal.addEventListener("abort", () => room.disconnect());
+    store.watch(["inputs", "methods", "previous", "blink"], () => this.renderAgain(), signal);
+    followRoom(this.facts, signal);
   }
 
   /**
@@ -84,9 +83,21 @@ export class MapPanel extends View {
     if (this.isConnected) this.render();
   }
 
+  /** What it shows besides its panel, each of which is replaced where it changes. */
+  get around() {
+    const { inputs, methods, previous, blink, classNames } = store.state;
+    return [this.panel, inputs, methods, previous, blink, classNames];
+  }
+
+  /** Where panels and what belongs to them change in one step, once is enough. */
+  renderAgain() {
+    if (this.around.some((value, index) => value !== this.#rendered[index])) this.render();
+  }
+
   render() {
     const { panel } = this;
     if (!panel) return;
+    this.#rendered = this.around;
     const method = methodTitle(panel.method);
     this.dataset.status = panel.status;
     this.name.textContent = method;
@@ -105,17 +116,17 @@ export class MapPanel extends View {
     this.showProgress(method);
     this.showMessage();
     this.showFacts();
-    this.showBefore();
+    this.showPrevious();
     this.lens.setPanel(this.shown.panel);
     this.readout.setLens(this.lens);
   }
 
   /** A map of the previous question says so, and is dimmed while there is no new one. */
-  showBefore() {
+  showPrevious() {
     const { old, stale, panel } = this.shown;
     this.classList.toggle("is-stale", stale);
     this.mark.hidden = !old;
-    this.mark.textContent = old ? markOf(panel, this.panel) : "";
+    this.mark.textContent = old ? differenceOf(panel, this.panel) : "";
   }
 
   /**
@@ -123,7 +134,7 @@ export class MapPanel extends View {
    * @param {Event} event
    */
   hold(event) {
-    if (!panelBefore(this.panel, store.state) || this.shown.stale) return;
+    if (!previousPanel(this.panel, store.state) || this.shown.stale) return;
     event.preventDefault();
     setBlink(this.panel.id);
   }
@@ -163,6 +174,7 @@ export class MapPanel extends View {
     if (problem) {
       const { title, detail, detailLanguage } = refusalInWords(problem);
       nodes.push(el("strong", {}, status === "refused" || status === "failed" ? t(`panel.${status}`) : (title ?? t("panel.failed"))));
+      // a problem that can be tried again is the page's own, in its language
       nodes.push(el("p", { lang: problem.again ? null : detailLanguage }, detail || title || ""));
       if (problem.again) nodes.push(el("button", { type: "button", class: "button", onclick: problem.again }, t("panel.retry")));
     } else if (empty && (status === "cancelled" || status === "waiting")) {
@@ -173,11 +185,6 @@ export class MapPanel extends View {
     this.message.classList.toggle("is-problem", Boolean(problem));
   }
 
-  get roomForFacts() {
-    const { clientWidth, clientHeight } = this.facts;
-    return `${clientWidth} × ${clientHeight}`;
-  }
-
   showFacts() {
     const { old, stale } = this.shown;
     const { status, record, done, total } = old && !stale ? this.shown.panel : this.panel;
@@ -186,20 +193,7 @@ export class MapPanel extends View {
     if (status === "done" && record) facts = factsOf(record);
     else if (status === "running" && total) facts = [{ text: t("panel.step", { done, total }) }];
     else if (status === "cancelled" && total) facts = [{ text: t("panel.cancelledAt", { done, total }) }];
-    this.#factsRoom = this.roomForFacts; // 0 × 0 while the values at the crosshair or in the box are shown instead
-    const fixed = getComputedStyle(this.facts).overflowY === "clip";
-    if (fixed) fitFacts(this.facts, facts, (rest) => this.moreFacts(rest));
-    else this.facts.replaceChildren(...factNodes(facts));
-  }
-
-  /**
-   * A button for the facts that found no room: it opens the menu, which lists all of them.
-   * @param {Fact[]} rest
-   */
-  moreFacts(rest) {
-    const title = rest.map(({ text }) => text).join(" · ");
-    const label = t("panel.facts.more", { method: methodTitle(this.panel.method), facts: title });
-    return el("button", { type: "button", class: "facts-more", title, "aria-label": label, onclick: () => this.menu.showPopover() }, `+${rest.length}`);
+    showFacts(this.facts, { facts, method: methodTitle(this.panel.method), open: () => this.menu.showPopover() });
   }
 
   /** @param {DrawnScale | null} scale */

@@ -5,8 +5,9 @@ import { arrange, el, focused } from "../shared/dom.js";
 import * as format from "../shared/format.js";
 import { PHONE } from "../shared/screens.js";
 import { t } from "../shared/texts.js";
+import { isUploaded } from "../shared/uploaded.js";
 import { openFlow, setBlink } from "../state/actions.js";
-import { methodTitle, summaryOf } from "../state/methods.js";
+import { methodTitle } from "../state/methods.js";
 import { askedModel, askedTarget, className, modelTitle, predictionOf } from "../state/models.js";
 import { isFinal } from "../state/panels.js";
 import { currentRow, rowsWithPanels, hiddenMethods, hiddenRows, keyOf, methodsOf, rowId, sameRow } from "../state/rows.js";
@@ -20,6 +21,7 @@ import { fitMaps } from "./room.js";
  * @import { ClassBody } from "../api/types.js"
  * @import { Panel, Phase, State } from "../state/types.js"
  * @import { ActionMenu } from "../widgets/action-menu.js"
+ * @import { AddMethod } from "./add-method.js"
  * @import { AddRow } from "./add-row.js"
  * @import { GridStack } from "./grid-stack.js"
  * @import { GridTable } from "./grid-table.js"
@@ -44,19 +46,21 @@ export class PanelGrid extends View {
   /** @type {ActionMenu} */ hiddenMenu;
   /** @type {HTMLButtonElement} */ addRow;
   /** @type {AddRow} */ rowPopup;
-  /** @type {HTMLSelectElement} */ add;
+  /** @type {AddMethod} */ methodPopup;
+  /** @type {HTMLButtonElement} */ add;
   /** @type {HTMLDivElement} */ actions;
   /** @type {HTMLDivElement} */ maps;
   /** @type {GridStack} */ stack;
   /** @type {GridTable} */ table;
 
   #cells = new Map(); // row and method -> map-panel
+  #frame = 0; // in which the maps will be fitted
 
   build() {
     this.question = el("h2", { class: "question", tabindex: "-1" });
     this.context = el("p", { class: "small muted context" });
     this.flow = el("button", { type: "button", class: "link grid-flow", onclick: () => openFlow(currentRow(store.state)?.key ?? null) }, t("flow.open"));
-    this.blink = el("button", { type: "button", class: "link grid-before", title: t("before.help"), "aria-pressed": "false", hidden: true, onclick: () => setBlink(store.state.blink ? null : "all") }, t("before.show"));
+    this.blink = el("button", { type: "button", class: "link grid-previous", title: t("previous.help"), "aria-pressed": "false", hidden: true, onclick: () => setBlink(store.state.blink ? null : "all") }, t("previous.show"));
     this.missing = el("p", { class: "small grid-missing", hidden: true });
     this.status = el("span", { class: "small muted tally" });
     this.cancel = el("button", { type: "button", class: "button", onclick: cancel }, t("grid.cancel"));
@@ -65,7 +69,8 @@ export class PanelGrid extends View {
     this.hiddenMenu = el("action-menu");
     this.addRow = el("button", { type: "button", class: "link add-row", title: t("row.add.long") }, t("row.add"));
     this.rowPopup = el("add-row");
-    this.add = el("select", { class: "add-method", "aria-label": t("grid.add"), onchange: () => this.addChosen() });
+    this.add = el("button", { type: "button", class: "link add-method" }, t("grid.add"));
+    this.methodPopup = el("add-method");
     this.actions = el("div", { class: "grid-actions" }, this.status, this.cancel, this.resume, this.hiddenButton, this.hiddenMenu, this.addRow, this.add, el("copy-link"), el("export-button"));
     this.maps = el("div", { class: "grid-body" });
     this.stack = el("grid-stack");
@@ -74,9 +79,11 @@ export class PanelGrid extends View {
       el("header", { class: "grid-head" }, el("div", { class: "grid-title" }, this.question, el("div", { class: "grid-about" }, this.context, this.flow, this.blink)), this.actions),
       this.missing,
       el("problem-notice", { place: "grid" }),
-      this.maps, this.rowPopup,
+      this.maps, this.rowPopup, this.methodPopup,
     );
     this.rowPopup.attachTo(this.addRow, t("row.add"));
+    this.methodPopup.attachTo(this.add, t("grid.add"));
+    this.methodPopup.chosen = (id) => this.addChosen(id);
     this.rowPopup.added = (row) => this.reveal((panel) => sameRow(keyOf(panel, store.state.ask), row));
   }
 
@@ -85,10 +92,10 @@ export class PanelGrid extends View {
     store.watch(["panels"], () => this.arrange(), signal);
     store.watch(["panels", "phase", "ask", "layout", "row", "inputs", "models", "methods", "seconds", "id", "notice"], () => this.updateHead(), signal);
     store.watchPanels(() => this.updateStatus(), signal);
-    store.watch(["before", "blink"], () => this.offerBefore(), signal);
+    store.watch(["previous", "blink"], () => this.offerPrevious(), signal);
     listenForBlink(signal);
     PHONE.addEventListener("change", () => this.arrange(), { signal });
-    store.watch(["inputs"], () => this.fit(), signal);
+    store.watch(["inputs"], () => this.fitSoon(), signal);
     const room = new ResizeObserver(() => this.fit());
     room.observe(this.maps, { box: "border-box" });
     addEventListener("resize", () => this.fit(), { signal });
@@ -96,9 +103,11 @@ export class PanelGrid extends View {
   }
 
   arrange() {
+    this.fitSoon(); // asked for first: in the same frame the facts are fitted to what is left beside the maps
     const { state } = store;
     const rows = rowsWithPanels(state);
-    const methods = methodsOf(state).filter((method) => state.panels.some((panel) => panel.method === method));
+    const shown = new Set(state.panels.map(({ method }) => method));
+    const methods = [...methodsOf(state).filter((method) => shown.has(method)), ...[...shown].filter(isUploaded)];
     const cellOf = this.cellsFor(state);
     const tabular = rows.length > 1 && !PHONE.matches;
     const before = focused();
@@ -106,7 +115,14 @@ export class PanelGrid extends View {
     if (tabular) this.table.show(rows, methods, cellOf);
     else this.stack.show(rows, cellOf);
     if (before !== focused() && before?.isConnected) before.focus();
-    this.fit();
+  }
+
+  /** Before the next frame is painted, once: measuring has a browser lay out all that was written before. */
+  fitSoon() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.fit();
+    });
   }
 
   /** Makes the maps as large as the room allows. */
@@ -131,9 +147,9 @@ export class PanelGrid extends View {
     return (panel) => /** @type {MapPanel} */ (cells.get(panel));
   }
 
-  offerBefore() {
-    const { before, blink } = store.state;
-    this.blink.hidden = !before;
+  offerPrevious() {
+    const { previous, blink } = store.state;
+    this.blink.hidden = !previous;
     this.blink.setAttribute("aria-pressed", String(blink === "all"));
   }
 
@@ -188,19 +204,13 @@ export class PanelGrid extends View {
     const { methods } = store.state;
     const absent = (methods ?? []).filter((method) => !methodsOf(store.state).includes(method.id));
     this.add.hidden = !id || absent.length === 0;
-    if (this.add === document.activeElement) return; // an open list must not change under the pointer
-    this.add.replaceChildren(el("option", { value: "", selected: true }, t("grid.add.more")),
-      ...absent.map(({ id: method, year }) => el("option", { value: method, title: summaryOf(method) }, `${methodTitle(method)}, ${year}`)));
   }
 
-  addChosen() {
-    const { value } = this.add;
-    this.add.value = "";
-    this.add.blur();
-    if (!value) return;
-    addMethod(value);
-    announce(t("row.added.method", { method: methodTitle(value) }));
-    this.reveal((panel) => panel.method === value);
+  /** @param {string} id */
+  addChosen(id) {
+    addMethod(id);
+    announce(t("row.added.method", { method: methodTitle(id) }));
+    this.reveal((panel) => panel.method === id);
   }
 
   /**

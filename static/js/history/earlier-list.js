@@ -25,10 +25,11 @@ export class EarlierList extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     explanationHistory.addEventListener("change", () => this.show(), { signal });
-    store.watch(["models", "methods"], () => this.show(), signal);
+    store.watch(["models", "methods", "phase"], () => this.show(), signal);
   }
 
   show() {
+    if (store.state.phase !== "empty") return; // out of sight; writing the first date takes as long as showing all maps
     const { entries } = explanationHistory;
     this.hidden = entries.length === 0;
     this.all.hidden = entries.length <= SHOWN;

@@ -41,10 +41,14 @@ async function open(id, then) {
 /** @param {Entry} entry */
 const methodsOf = ({ methods }) => (methods.length === 1 ? methodTitle(methods[0]) : t("history.methods", { count: methods.length }));
 
-const dated = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { dateStyle: "medium", timeStyle: "short" });
+/** @type {Intl.DateTimeFormat | undefined} */
+let dates; // made for the first date: that takes a browser as long as the rest of a page's start
 
 /** @param {Entry} entry */
-export const timeOf = ({ time }) => el("time", { datetime: new Date(time).toISOString() }, dated.format(time));
+export function timeOf({ time }) {
+  dates ??= new Intl.DateTimeFormat(document.documentElement.lang || undefined, { dateStyle: "medium", timeStyle: "short" });
+  return el("time", { datetime: new Date(time).toISOString() }, dates.format(time));
+}
 
 /**
  * The class that was explained and the models, in one line.

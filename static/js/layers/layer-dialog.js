@@ -62,7 +62,7 @@ export class LayerDialog extends View {
   async follow() {
     const { panel } = this;
     if (!panel) return this.dialog.close();
-    this.opener = focused();
+    if (!this.dialog.open) this.opener = focused();
     this.heading.textContent = t("layers.title", { model: modelTitle(panel.model) });
     this.context.textContent = [methodTitle(panel.method), panel.target && className(panel.target)].filter(Boolean).join(" · ");
     this.show(panel);

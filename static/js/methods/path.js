@@ -38,14 +38,15 @@ export const chartOf = (root, x, edges, path) =>
   new Chart(/** @type {HTMLElement} */ (root.querySelector("[data-chart]")), { x, y: { ticks: [-2, 0, 2, 4, 6, 8, 10] }, lines: linesOf(edges, path) });
 
 /**
- * Draws the map accumulated up to the edge number `index`, and marks that edge in the chart; returns the numbers there.
+ * Draws the map accumulated up to the edge number `index`, which is that frame of `strip`, and marks that edge in the
+ * chart; returns the numbers there.
  * @param {HTMLElement} root
  * @param {{ strip: Strip, chart: Chart, edges: number[], path: Path }} figure
  * @param {number} index
  */
 export function showAccumulated(root, { strip, chart, edges, path }, index) {
   strip.draw(view(root, "map"), index);
-  setFactText(root, "map", `≥ ${number(path.clip)}`);
+  setFactText(root, "map", `≥ ${number(path.clip)}`); // at the end of the map's colour scale
   chart.mark(edges[index], [path.scores[index]]);
   const last = path.scores.length - 1;
   return {

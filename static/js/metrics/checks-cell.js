@@ -21,14 +21,21 @@ import { costText } from "./metric-text.js";
 /** @typedef {{ kind: string, text: string, words: string }} CellState `text` is written in the cell, `words` in its tooltip. */
 
 /**
+ * Whether a metric of a region was measured without one.
+ * @param {MeasurementBody} measured
+ */
+const lacksRegion = ({ findings }) => (findings ?? []).some(({ code }) => code.endsWith("_no_region"));
+
+/**
  * A finished measurement: its number, and whether it speaks against the map or for it.
  * @param {MeasurementBody} measured
  * @returns {CellState}
  */
 function doneState(measured) {
-  const { text } = headlineOf(measured);
+  const unnamed = lacksRegion(measured);
+  const text = unnamed ? t("checks.no_region") : headlineOf(measured).text;
   const kind = levelOf(measured) ?? "silent";
-  const words = [t(kind === "silent" ? "checks.silent" : `trust.level.${kind}`), [headlineName(measured.metric), text].filter(Boolean).join(" ")].join(", ");
+  const words = [t(kind === "silent" ? "checks.silent" : `trust.level.${kind}`), [unnamed ? "" : headlineName(measured.metric), text].filter(Boolean).join(" ")].join(", ");
   return { kind, text, words };
 }
 

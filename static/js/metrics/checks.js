@@ -6,7 +6,7 @@ import { setChecks } from "../state/actions.js";
 import { methodTitle } from "../state/methods.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
-import { costsOf } from "./cost.js";
+import { costsOf, weightOf } from "./cost.js";
 import { cancel, measure } from "./measurements.js";
 import { metrics, metricTitle, settingValues } from "./metric-list.js";
 
@@ -17,7 +17,6 @@ import { metrics, metricTitle, settingValues } from "./metric-list.js";
 
 /** @typedef {{ panel: string, metric: string }} Cell */
 
-const BACKWARD = 2; // how many forward passes take as long as one backward pass
 const LONGEST_WAIT = 30; // seconds to wait for a busy server
 const LEAST_DONE = 0.05; // share of all passes that must be done before the time of the rest is predicted from them
 
@@ -47,13 +46,10 @@ const isOpen = (cell) => (measuredOf(cell)?.status ?? "failed") === "failed";
 const isUntimed = (cell) => isOpen(cell) && priceOf(cell)?.seconds === null && !timed.has(keyOf(cell));
 
 /**
- * The cost of a metric without seconds, to compare: in forward passes.
+ * The cost of a cell without seconds; 0 where it is not known.
  * @param {Cell} cell
  */
-function weightOf(cell) {
-  const { forwards = 0, gradients = 0 } = priceOf(cell) ?? {};
-  return forwards + (1 + BACKWARD) * gradients;
-}
+const weightOfCell = (cell) => weightOf(priceOf(cell) ?? { forwards: 0, gradients: 0 });
 
 /**
  * @param {string} metric
@@ -64,7 +60,7 @@ const columnOf = (metric) => checkable().map(({ id }) => ({ panel: id, metric })
 /** The metrics by what they cost for all maps, the cheapest first. */
 export function byCost() {
   /** @param {string} metric */
-  const total = (metric) => columnOf(metric).reduce((sum, cell) => sum + weightOf(cell), 0);
+  const total = (metric) => columnOf(metric).reduce((sum, cell) => sum + weightOfCell(cell), 0);
   const known = new Map(metrics().map(({ id }) => [id, total(id)]));
   return [...known.keys()].sort((one, other) => (known.get(one) ?? 0) - (known.get(other) ?? 0));
 }
@@ -74,13 +70,13 @@ export function byCost() {
  * @param {string[]} [columns]
  */
 export function openCells(columns = byCost()) {
-  return columns.flatMap((metric) => columnOf(metric).filter(isOpen).sort((one, other) => weightOf(one) - weightOf(other)));
+  return columns.flatMap((metric) => columnOf(metric).filter(isOpen).sort((one, other) => weightOfCell(one) - weightOfCell(other)));
 }
 
 // What it costs
 
-/** The values that metrics are measured with here. */
-const defaults = () => Object.fromEntries(metrics().map(({ id }) => [id, settingValues(id, null)]));
+/** The values that metrics are measured with here; a region costs nothing, so that of no panel will do. */
+const defaults = () => Object.fromEntries(metrics().map(({ id }) => [id, settingValues(id, null, "")]));
 
 /**
  * @param {Panel[]} panels - of one model
@@ -164,7 +160,7 @@ const hasFailed = (cell) => store.panel(cell.panel)?.measuring[cell.metric]?.sta
 function secondsLeft(rest, done, spent) {
   const { seconds, complete } = timeOf(rest);
   if (complete) return seconds;
-  const [left, before] = [rest, done].map((cells) => cells.reduce((sum, cell) => sum + weightOf(cell), 0));
+  const [left, before] = [rest, done].map((cells) => cells.reduce((sum, cell) => sum + weightOfCell(cell), 0));
   return before > LEAST_DONE * (before + left) ? (spent * left) / before : null;
 }
 
@@ -182,7 +178,7 @@ function doingText({ panel, metric }) {
  * @param {number} number - of the run
  */
 async function check({ panel, metric }, number) {
-  const asked = [{ metric, values: settingValues(metric, null) }];
+  const asked = [{ metric, values: settingValues(metric, null, panel) }];
   await measure(panel, asked, { quiet: true });
   const problem = store.panel(panel)?.measuring[metric]?.problem;
   if (!problem?.transient || !problem.retryAfter || !isRunning(number)) return;

@@ -44,6 +44,14 @@ export async function costOf(panel, metric, values, signal) {
   return found.get(panel.method)?.[0] ?? null;
 }
 
+const BACKWARD = 2; // how many forward passes take as long as one backward pass
+
+/**
+ * A cost without seconds, to compare: in forward passes.
+ * @param {Pick<MetricEstimate, "forwards" | "gradients">} price
+ */
+export const weightOf = ({ forwards, gradients }) => forwards + (1 + BACKWARD) * gradients;
+
 /**
  * The price of several metrics at once; seconds is null where one of them is not known.
  * @param {MetricEstimate[]} prices

@@ -1,4 +1,4 @@
-// Draws what a metric measured (its `figures`, which are numbers): by the figure.js in its folder, else in words.
+// Draws what a metric measured (its `figures`, which are numbers): by the figure.js in its folder, else as a list of them.
 
 import { assetOf, METRICS } from "../state/plugins.js";
 import { firstNumber } from "./headline.js";

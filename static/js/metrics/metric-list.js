@@ -4,6 +4,7 @@ import * as api from "../api/client.js";
 import { declared } from "../parameters/parameters.js";
 import { textOr } from "../shared/texts.js";
 import { METRICS } from "../state/plugins.js";
+import { drawnRegion } from "./drawn-region.js";
 
 /** @import { MeasurementBody, MetricBody } from "../api/types.js" */
 
@@ -43,11 +44,15 @@ export function settingsOf(id) {
 }
 
 /**
- * The values that a metric is measured with unless told otherwise: those of the last time, else the defaults.
+ * The values that a metric is measured with unless told otherwise: the box or mask that is drawn, those of the last time,
+ * the defaults.
  * @param {string} id
  * @param {MeasurementBody | null} measured
+ * @param {string} panel - its id
  * @returns {Record<string, any>}
  */
-export function settingValues(id, measured) {
-  return Object.fromEntries(settingsOf(id).map(({ name, initial }) => [name, measured?.parameters?.[name] ?? initial]));
+export function settingValues(id, measured, panel) {
+  const values = Object.fromEntries(settingsOf(id).map(({ name, initial }) => [name, measured?.parameters?.[name] ?? initial]));
+  const region = "box" in values && "mask" in values ? drawnRegion(panel) : null;
+  return { ...values, ...region };
 }

@@ -7,7 +7,7 @@ import { className, modelTitle } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
-import { costOf, sumCosts } from "./cost.js";
+import { costOf, costsOf, sumCosts, weightOf } from "./cost.js";
 import { cancelAll, isMeasuring, measure } from "./measurements.js";
 import { metrics } from "./metric-list.js";
 import { costText } from "./metric-text.js";
@@ -35,6 +35,8 @@ export class TrustDialog extends View {
   /** @type {string | null} */
   #shown = null; // the panel's id
   #pricing = new AbortController();
+  /** @type {Map<string, number> | null} */
+  #weights = new Map(); // of the metrics, to tell the cheap ones; null while they are asked for
 
   build() {
     this.heading = el("h2", { class: "question", id: "trust-title" });
@@ -87,6 +89,21 @@ export class TrustDialog extends View {
     this.#pricing = new AbortController();
     this.list.replaceChildren(...metrics().map((metric) => el("trust-metric").setUp(panel.id, metric.id)));
     this.ask(this.cards);
+    this.weigh(panel);
+  }
+
+  /**
+   * Which metrics are cheap: the server knows their passes at once, their seconds after it has tried a few.
+   * @param {Panel} panel
+   */
+  async weigh(panel) {
+    const { signal } = this.#pricing;
+    this.#weights = null;
+    const asked = this.cards.map(({ metric, values }) => ({ metric, values }));
+    const found = await costsOf([panel], asked, { timed: false, signal }).catch(() => null);
+    if (signal.aborted) return;
+    this.#weights = new Map((found?.get(panel.method) ?? []).map((price) => [price.metric, weightOf(price)]));
+    this.renderAll();
   }
 
   /** @param {Panel} panel */
@@ -122,6 +139,7 @@ export class TrustDialog extends View {
     const { open } = this;
     const busy = isMeasuring(this.#shown);
     this.all.hidden = !busy && !open.length;
+    this.all.disabled = !busy && !this.#weights; // which is the cheapest?
     this.all.textContent = t(busy ? "trust.cancel.all" : open.length < this.list.children.length ? "trust.run.rest" : "trust.run.all");
     this.total.textContent = busy ? this.tally(open.length) : this.sumText(open.map(({ price }) => price));
   }
@@ -144,8 +162,8 @@ export class TrustDialog extends View {
     if (!id) return undefined;
     if (isMeasuring(id)) return cancelAll(id);
     // The cheap ones first: they often decide, and the dear ones can be cancelled then.
-    const seconds = (/** @type {TrustMetric} */ { price }) => price?.seconds ?? Infinity;
-    const cards = this.open.filter(({ valid }) => valid).sort((a, b) => seconds(a) - seconds(b) || 0);
+    const weight = (/** @type {TrustMetric} */ { metric }) => this.#weights?.get(metric) ?? Infinity;
+    const cards = this.open.filter(({ valid }) => valid).sort((a, b) => weight(a) - weight(b) || 0);
     return measure(id, cards.map(({ metric, values }) => ({ metric, values })));
   }
 

@@ -66,7 +66,7 @@ export class TrustMetric extends HTMLElement {
   settings() {
     const settings = settingsOf(this.metric);
     if (!settings.length) return [];
-    const values = settingValues(this.metric, this.measured);
+    const values = settingValues(this.metric, this.measured, this.panel);
     this.fields = settings.map((parameter) => {
       const field = el("parameter-field");
       field.setUp(parameter, { changed: () => this.changed() });

@@ -12,8 +12,10 @@ import { choose, listenForPictures } from "../picture/picture-input.js";
 import { addSamples } from "../picture/pictures.js";
 import { offerPreviews } from "../picture/preview-list.js";
 import { SampleList } from "../picture/sample-list.js";
+import { loadPalettes } from "../rendering/palettes.js";
 import { offerLanguages } from "../shared/language.js";
 import { t } from "../shared/texts.js";
+import { nextTask } from "../shared/turns.js";
 import { openDialog, setCatalogue, showNotice } from "../state/actions.js";
 import { store } from "../state/store.js";
 import { offerKeys } from "../teaching/offer-keys.js";
@@ -76,8 +78,8 @@ function loadCatalogue() {
 /** Fetches the workbench, once. */
 function fetchWorkbench() {
   if (!coming) {
-    coming = import("./workbench.js").then(() => { here = true; });
-    load("palettes", async () => (await import("../rendering/palettes.js")).loadPalettes());
+    coming = import("./workbench.js").then(nextTask).then(() => { here = true; });
+    load("palettes", loadPalettes);
     loadCatalogue();
   }
   return coming;
@@ -123,7 +125,6 @@ function switchViews(start, bench) {
 }
 
 api.onUnauthorised(askForKey);
-for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 document.getElementById("choose")?.addEventListener("click", choose);
 document.getElementById("all-samples")?.addEventListener("click", () => addSamples(store.state.samples ?? []));
 listenForPictures();
@@ -137,5 +138,8 @@ keepAddress(steps);
 keepHistory();
 keepStrips();
 
+// In a task of its own, after the address: lists of the start page show nothing while an explanation is opened.
+await nextTask();
+for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
 load("samples", api.samples);
 if (explanationHistory.entries.length) loadCatalogue();

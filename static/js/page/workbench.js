@@ -4,19 +4,17 @@
 // Imported only so that they are fetched now: the code that uses them imports them dynamically later.
 import "../api/event-stream.js";
 import "../controller/stream-events.js";
-import "../history/thumbnail.js";
-import "../rendering/palettes.js";
 import "../state/recorded-question.js";
-import { MapCompare } from "../compare/map-compare.js";
-import { OverlaidMaps } from "../compare/overlaid-maps.js";
 import { CopyLink } from "../export/copy-link.js";
 import { ExportButton } from "../export/export-button.js";
 import { ExportMenu } from "../export/export-menu.js";
+import { AddMethod } from "../grid/add-method.js";
 import { AddRow } from "../grid/add-row.js";
 import { ColumnHead } from "../grid/column-head.js";
 import { GridStack } from "../grid/grid-stack.js";
 import { GridTable } from "../grid/grid-table.js";
 import { MapPanel } from "../grid/map-panel.js";
+import { MethodSearch } from "../grid/method-search.js";
 import { PanelGrid } from "../grid/panel-grid.js";
 import { PanelMenu } from "../grid/panel-menu.js";
 import { RowHead } from "../grid/row-head.js";
@@ -25,10 +23,7 @@ import { nameClasses } from "../models/class-names.js";
 import { LayerSearch } from "../models/layer-search.js";
 import { ModelPicker } from "../models/model-picker.js";
 import { WeightsDownload } from "../models/weights-download.js";
-import { ParameterDialog } from "../parameters/parameter-dialog.js";
-import { ParameterField } from "../parameters/parameter-field.js";
 import { PictureBox } from "../picture/picture-box.js";
-import { PictureOverview } from "../picture/picture-overview.js";
 import { computePictures } from "../picture/picture-queue.js";
 import { PictureStrip } from "../picture/picture-strip.js";
 import { PictureView } from "../picture/picture-view.js";
@@ -37,11 +32,13 @@ import { ClassSearch } from "../question/class-search.js";
 import { InputFields } from "../question/input-fields.js";
 import { PredictionList } from "../question/prediction-list.js";
 import { style } from "../shared/style-sheets.js";
+import { inTurns } from "../shared/turns.js";
 import { FirstSteps } from "../teaching/first-steps.js";
 import { BottomSheet } from "../toolbar/bottom-sheet.js";
 import { BoxFields } from "../toolbar/box-fields.js";
 import { CheckBar } from "../toolbar/check-bar.js";
 import { ClipHistogram } from "../toolbar/clip-histogram.js";
+import { MaskFields } from "../toolbar/mask-fields.js";
 import { MoreTools } from "../toolbar/more-tools.js";
 import { ReadingBar } from "../toolbar/reading-bar.js";
 import { SheetBar } from "../toolbar/sheet-bar.js";
@@ -49,10 +46,7 @@ import { ShowBar } from "../toolbar/show-bar.js";
 import { ViewportBar } from "../toolbar/viewport-bar.js";
 import { MapReadout } from "../viewport/map-readout.js";
 import { MapLens } from "../viewport/map-lens.js";
-import { MapViewer } from "../viewport/map-viewer.js";
-import { SplitDivider } from "../viewport/split-divider.js";
 import { ActionMenu } from "../widgets/action-menu.js";
-import { offerHelp } from "../widgets/help-tip.js";
 import { ScaleBar } from "../widgets/scale-bar.js";
 import { offerDialogs } from "./lazy-dialogs.js";
 
@@ -60,6 +54,7 @@ import { offerDialogs } from "./lazy-dialogs.js";
 /** @type {Record<string, CustomElementConstructor>} */
 const ELEMENTS = {
   "box-fields": BoxFields,
+  "mask-fields": MaskFields,
   "picture-strip": PictureStrip,
   "picture-box": PictureBox,
   "picture-view": PictureView,
@@ -72,6 +67,7 @@ const ELEMENTS = {
   "ask-form": AskForm,
   "scale-bar": ScaleBar,
   "action-menu": ActionMenu,
+  "add-method": AddMethod,
   "add-row": AddRow,
   "viewport-bar": ViewportBar,
   "check-bar": CheckBar,
@@ -80,7 +76,6 @@ const ELEMENTS = {
   "more-tools": MoreTools,
   "map-lens": MapLens,
   "map-readout": MapReadout,
-  "split-divider": SplitDivider,
   "copy-link": CopyLink,
   "export-menu": ExportMenu,
   "export-button": ExportButton,
@@ -92,23 +87,17 @@ const ELEMENTS = {
   "column-head": ColumnHead,
   "grid-stack": GridStack,
   "grid-table": GridTable,
+  "method-search": MethodSearch,
   "panel-grid": PanelGrid,
   "reading-bar": ReadingBar,
   "bottom-sheet": BottomSheet,
   "sheet-bar": SheetBar,
-  "map-viewer": MapViewer,
-  "parameter-field": ParameterField,
-  "parameter-dialog": ParameterDialog,
-  "overlaid-maps": OverlaidMaps,
-  "map-compare": MapCompare,
-  "picture-overview": PictureOverview,
 };
 
-const SHEETS = ["models", "panels", "reading", "grid", "looking", "before", "comparing", "tools", "layout", "pictures", "phone", "help"];
+const SHEETS = ["models", "panels", "reading", "grid", "looking", "previous", "comparing", "tools", "layout", "pictures", "phone", "help"];
 
 await Promise.all(SHEETS.map(style));
-for (const [name, element] of Object.entries(ELEMENTS)) customElements.define(name, element);
+await inTurns(Object.entries(ELEMENTS), ([name, element]) => customElements.define(name, element));
 offerDialogs();
-offerHelp();
 nameClasses();
 computePictures();

@@ -118,7 +118,7 @@ export class PictureOverview extends View {
     const name = el("span", { class: "card-name" });
     const status = el("span", { class: "card-status small muted" });
     const show = () => {
-      this.dialog.close();
+      openOverview(false);
       choosePicture(key);
     };
     const button = el("button", { type: "button", class: "card-picture", onclick: show }, el("span", { class: "well" }, el("img", { src: url, alt: "", width: 112, height: 112, decoding: "async" })), name, status);

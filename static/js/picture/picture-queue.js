@@ -80,7 +80,11 @@ async function compute(entry) {
     for await (const { event, data } of explainAside(entry, signal)) {
       if (signal.aborted) return;
       if (event === "error") throw new Problem(data);
-      if (event === "done") finish(key, question, data);
+      if (event === "done") {
+        // It is no longer to be stopped: only the end of the answer is still to come.
+        if (running?.controller === controller) running = null;
+        finish(key, question, data);
+      }
     }
   } catch (error) {
     if (!signal.aborted) fail(entry, problemOf(error));

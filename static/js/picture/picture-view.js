@@ -52,13 +52,13 @@ export class PictureView extends View {
   /** @type {HTMLParagraphElement} */ caption;
 
   build() {
-    this.image = el("img", { class: "original", alt: t("picture.alt") });
+    this.image = el("img", { class: "original", alt: t("picture.alt"), fetchpriority: "low" });
     this.frame = el("div", { class: "crop", hidden: true });
     this.stage = el("div", { class: "stage" }, this.image, this.frame, el("picture-box"));
     this.unreadable = el("p", { class: "small unreadable", hidden: true }, t("picture.unreadable"));
     this.caption = el("p", { class: "small muted caption" });
     const replace = el("button", { type: "button", class: "link", onclick: choose }, t("picture.replace"));
-    this.append(el("div", { class: "well picture-well" }, this.stage, this.unreadable), el("div", { class: "caption-row" }, this.caption, replace, el("box-fields")));
+    this.append(el("div", { class: "well picture-well" }, this.stage, this.unreadable), el("div", { class: "caption-row" }, this.caption, replace, el("box-fields"), el("mask-fields")));
     this.image.addEventListener("load", () => this.readable(true));
     this.image.addEventListener("error", () => this.readable(false));
   }

@@ -3,7 +3,7 @@
 import { clipOf, paint, scaleOf } from "./colour.js";
 import { reduce } from "./reduction.js";
 import { paletteOf } from "./settings.js";
-import { restrict, restrictColours, thresholdOf } from "./top-percent.js";
+import { restrict, restrictColours, shareFrom, thresholdOf } from "./top-percent.js";
 
 /** @import { DrawnScale, Palette, RawArray, ReducedMap, Settings } from "./types.js" */
 
@@ -88,5 +88,5 @@ export function draw(canvas, panel, { rendering, palettes }, limit) {
   if (threshold !== null) restrict(map, show, threshold, pixels);
   contextOf(canvas).putImageData(image, 0, 0);
   const colours = show === "top" && threshold !== null ? restrictColours(palette.colours, scale, threshold) : palette.colours;
-  return { ...scale, colours, show, top: rendering.top, threshold };
+  return { ...scale, colours, show, top: rendering.top, threshold, share: threshold === null ? 1 : shareFrom(map, threshold) };
 }

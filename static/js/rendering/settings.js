@@ -12,10 +12,11 @@ export const REDUCTIONS = ["sum", "abs", "max", "positive", "negative"];
 export const SCALES = ["own", "method", "all"];
 
 /**
- * All of the map | its top in colours, the picture elsewhere | the picture in the top only | the top's outline.
+ * All of the map | its top in colours, the picture elsewhere | the picture in the top only | the top's outline | the
+ * borders of the map's regions, those in the top light.
  * @type {Settings["show"][]}
  */
-export const SHOWS = ["map", "top", "window", "outline"];
+export const SHOWS = ["map", "top", "window", "outline", "regions"];
 
 /** @type {Settings} */
 export const DEFAULT = {

@@ -28,8 +28,8 @@
  * @property {number} percentile - of the magnitudes, where a map is clipped
  * @property {number} overlay - per cent of opacity
  * @property {"own" | "method" | "all"} scale - which maps have a scale in common: none, those of a method, all
- * @property {"map" | "top" | "window" | "outline"} show - all of the map; the strongest pixels only; the picture at those
- *   pixels, all else covered; their outline on the picture
+ * @property {"map" | "top" | "window" | "outline" | "regions"} show - all of the map; the strongest pixels only; the picture at
+ *   those pixels, all else covered; their outline on the picture; the borders of regions on the picture
  * @property {number} top - per cent of the pixels that count as the strongest
  */
 
@@ -52,8 +52,9 @@
  */
 
 /**
- * A scale as it was drawn; `threshold` is the least magnitude shown, null where all of the map is.
- * @typedef {Scale & { colours: Uint32Array, show: Settings["show"], top: number, threshold: number | null }} DrawnScale
+ * A scale as it was drawn; `threshold` is the least magnitude shown, null where all of the map is; `share` that of the
+ * pixels that reach it, which is more than `top` asks for where many have the same value.
+ * @typedef {Scale & { colours: Uint32Array, show: Settings["show"], top: number, threshold: number | null, share: number }} DrawnScale
  */
 
 export {};

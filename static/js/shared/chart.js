@@ -4,16 +4,17 @@
 
 /** @typedef {{ name: string | null, points: number[][], kind: string }} Line */
 
-const NS = "http://www.w3.org/2000/svg";
+export const NS = "http://www.w3.org/2000/svg";
 const MARGIN = { top: 28, right: 12, bottom: 40, left: 40 };
 const HEIGHT = 208;
 
 /**
+ * An element of a drawing.
  * @param {string} tag
  * @param {Record<string, any>} attributes
  * @param {...(Node | string)} children
  */
-function svg(tag, attributes, ...children) {
+export function svg(tag, attributes, ...children) {
   const node = document.createElementNS(NS, tag);
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);

@@ -57,7 +57,10 @@ export function duration(value) {
   return value < 1.5 * HOUR ? `${Math.round(value / MINUTE)} min` : `${Number((value / HOUR).toFixed(1))} h`;
 }
 
-/** @param {number} fraction */
+/**
+ * Without its sign: only how much.
+ * @param {number} fraction
+ */
 export function percent(fraction) {
   const value = 100 * Math.abs(fraction);
   return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} %`;

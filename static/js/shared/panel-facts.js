@@ -15,19 +15,17 @@ import { t, textOr } from "./texts.js";
 // Below this the path's sum and the score's change agree as well as a reader needs.
 const GOOD = 0.05;
 
-const LINE = 18; // pixels, as in panels.css
-const SLACK = 3; // pixels below a last line that nobody misses
-
 /**
  * @param {Record<string, any>} found
  * @returns {Fact}
  */
-function completeness({ expected, attributed, relative_error: error, reason }) {
+function completeness({ expected, attributed, relative_error: error, reason, parts }) {
   if (error === null || error === undefined) {
     return { text: reason ? t("panel.incomplete", { reason }) : t("panel.incomplete.plain"), poor: true };
   }
   const amount = format.percent(error);
-  const long = t("panel.sum", { expected: format.number(expected), attributed: format.number(attributed) });
+  const sums = { expected: format.number(expected), attributed: format.number(attributed) };
+  const long = parts ? t("panel.sum.parts", { ...sums, parts }) : t("panel.sum", sums);
   if (Math.abs(error) <= GOOD) return { text: t("panel.complete", { error: amount }), long };
   return { text: t(error * Math.sign(expected) < 0 ? "panel.short" : "panel.over", { error: amount }), long, poor: true };
 }
@@ -61,6 +59,12 @@ function errors(diagnostics) {
 }
 
 /**
+ * A map from a pass that another one has paid for takes next to nothing, but not 0.00 s.
+ * @param {number} seconds
+ */
+const spent = (seconds) => (seconds < 0.005 ? "< 0.01 s" : format.duration(seconds));
+
+/**
  * [{text, long?, poor?, sentence?}] for a finished panel's record.
  * @param {Pick<PanelBody, "seconds" | "diagnostics" | "notes">} record
  * @returns {Fact[]}
@@ -69,7 +73,7 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
   /** @type {Fact[]} */
   const facts = [];
   const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
-  if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: format.duration(seconds) }) });
+  if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: spent(seconds) }) });
   if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
   if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
   if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });
@@ -89,28 +93,6 @@ export function factNodes(facts) {
     if (index < facts.length - 1) fact.append(el("span", { class: "separator" }, "\u00a0·"));
     return index ? [" ", fact] : [fact];
   });
-}
-
-/**
- * Facts in a place of fixed size: whole ones are left out from the end until the rest fits, those that warn last of all.
- * Returns what was left out.
- * @param {HTMLElement} place
- * @param {Fact[]} facts
- * @param {(left: Fact[]) => Node} tell - stands for those that are left out
- */
-export function fitFacts(place, facts, tell) {
-  const kept = [...facts];
-  /** @type {Fact[]} */
-  const left = [];
-  place.replaceChildren(...factNodes(kept));
-  // Two lines below a map have room beneath them; beside a map the next thing follows at once.
-  const slack = place.clientHeight > 2.5 * LINE ? SLACK : LINE / 2;
-  while (place.scrollHeight > place.clientHeight + slack && kept.length) {
-    const last = kept.findLastIndex(({ poor }) => !poor);
-    left.unshift(...kept.splice(last < 0 ? kept.length - 1 : last, 1));
-    place.replaceChildren(...factNodes(kept), kept.length ? "\u00a0\u00a0" : "", tell(left));
-  }
-  return left;
 }
 
 /**

@@ -12,6 +12,8 @@ export function style(name) {
     const { href } = new URL(`../../css/${name}.css`, import.meta.url);
     const failed = () => reject(new Error(href));
     const link = el("link", { rel: "stylesheet", href, onload: resolve, onerror: failed });
-    document.head.querySelector("link[href$='/keep.css']")?.before(link);
+    const last = document.head.querySelector("link[href$='/keep.css']"); // where an explanation was opened, in the file of all sheets
+    if (last) last.before(link);
+    else document.head.append(link);
   });
 }

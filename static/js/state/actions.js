@@ -11,7 +11,7 @@ import { store } from "./store.js";
  * @import { InputBody, ModelBody } from "../api/types.js"
  * @import { Settings } from "../rendering/types.js"
  * @import { Layers } from "./layers.js"
- * @import { Ask, Checks, Download, Notice, Panel, Picture, PictureEntry, PictureJob, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
+ * @import { Ask, Brush, Checks, Download, Notice, Panel, Picture, PictureEntry, PictureJob, RowKey, Sheet, State, ViewState, Viewport } from "./types.js"
  */
 
 // The catalogue
@@ -153,14 +153,23 @@ export function setRendering(patch) {
   rememberSettings(store.state.rendering);
 }
 
-/** @param {Partial<Viewport>} patch */
-export const setViewport = (patch) => store.set({ viewport: { ...store.state.viewport, ...patch } });
+/**
+ * There is one region at a time: a box takes the place of a mask, and a mask that of a box.
+ * @param {Partial<Viewport>} patch
+ */
+export function setViewport(patch) {
+  const other = patch.box ? { mask: null } : patch.mask ? { box: null } : {};
+  store.set({ viewport: { ...store.state.viewport, ...other, ...patch } });
+}
 
 /** Places mean nothing on another picture. */
 export const resetViewport = () => store.set({ viewport: RESTING_VIEWPORT, tool: null });
 
 /** @param {State["tool"]} tool */
 export const setTool = (tool) => store.set({ tool });
+
+/** @param {Partial<Brush>} patch */
+export const setBrush = (patch) => store.set({ brush: { ...store.state.brush, ...patch } });
 
 /**
  * What an address says of the view, all at once.

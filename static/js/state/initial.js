@@ -24,10 +24,10 @@ export function emptyView() {
     row: null,
     notice: null,
     seconds: null,
-    before: null,
+    previous: null,
     blink: null,
   };
 }
 
 /** @type {Viewport} */
-export const RESTING_VIEWPORT = { zoom: 1, centre: null, cross: null, box: null, compare: null, how: "side", wipe: 0.5, split: null, panel: null };
+export const RESTING_VIEWPORT = { zoom: 1, centre: null, cross: null, box: null, mask: null, compare: null, how: "side", wipe: 0.5, split: null, panel: null };

@@ -1,7 +1,9 @@
 // What may lie open over the page, each a step of the browser's history: full screen, comparison, dialogs, sheets. A layer
 // here is something open; only `layersOf` is about the layers of a network: it opens their dialog.
 
-/** @import { State } from "./types.js" */
+import { placeOf } from "./rows.js";
+
+/** @import { Panel, State } from "./types.js" */
 
 /** @typedef {"viewedPanel" | "compare" | "checksTable" | "metricsPanel" | "flowRow" | "layersOf" | "overview" | "parametersOf" | "sheet" | "dialog"} Layer */
 
@@ -9,6 +11,9 @@
 
 /** @type {Layer[]} */
 export const LAYERS = ["sheet", "overview", "viewedPanel", "compare", "flowRow", "checksTable", "metricsPanel", "layersOf", "parametersOf", "dialog"];
+
+/** Those whose value is the id of a panel. */
+const OF_PANELS = /** @type {const} */ (["viewedPanel", "metricsPanel", "layersOf"]);
 
 /**
  * @param {State} state
@@ -25,6 +30,27 @@ export const openedLayers = (state) => Object.fromEntries(LAYERS.flatMap((layer)
   const value = valueOf(state, layer);
   return value === null || value === undefined || value === false ? [] : [[layer, value]];
 }));
+
+/**
+ * What stays open when the panels of the next answer come: a panel that is looked at goes on in the one that takes its
+ * place. To forget an explanation is asked anew, for it would be another one.
+ * @param {State} state
+ * @param {{ panels: Panel[], ask: State["ask"] }} next
+ * @returns {Layers}
+ */
+export function layersStaying(state, next) {
+  const old = [...state.panels, ...state.hiddenPanels];
+  /** @param {string} id - of a panel; "picture" stands for itself */
+  const successor = (id) => {
+    const panel = old.find((each) => each.id === id);
+    return panel ? next.panels.find((each) => placeOf(each, next) === placeOf(panel, state))?.id ?? null : id;
+  };
+  const { compare, ...open } = openedLayers(state);
+  const sides = compare?.map(successor);
+  for (const layer of OF_PANELS) if (layer in open) open[layer] = successor(open[layer]);
+  if (open.dialog === "forget") delete open.dialog;
+  return { ...open, compare: sides?.every(Boolean) ? sides : null };
+}
 
 /**
  * The parts of the state in which exactly these are open; only those that change.

@@ -1,6 +1,7 @@
 // The methods: what the server says of them, in the visitor's language.
 
-import { textOr } from "../shared/texts.js";
+import { t, textOr } from "../shared/texts.js";
+import { isUploaded } from "../shared/uploaded.js";
 import { store } from "./store.js";
 
 /** @param {string | null} id */
@@ -38,7 +39,19 @@ export const parameterTitle = (name, title = name.replaceAll("_", " ")) => textO
 export const choiceTitle = (value) => textOr(`catalogue.choice.${value}`, String(value).replaceAll("_", " "));
 
 /**
- * The name of a method in the visitor's language.
+ * The title that an uploaded map was given, with the word that it was uploaded.
+ * @param {string} id - of its method
+ */
+function uploadedTitle(id) {
+  const title = store.state.panels.find(({ method }) => method === id)?.record?.parameters?.title;
+  return t("method.uploaded", { title: title ?? id });
+}
+
+/**
+ * The name of a method in the visitor's language; of an uploaded map its own title.
  * @param {string} id
  */
-export const methodTitle = (id) => textOr(`method.${id}`, methodOf(id)?.title ?? id);
+export const methodTitle = (id) => (isUploaded(id) ? uploadedTitle(id) : methodName(id));
+
+/** @param {string} id */
+const methodName = (id) => textOr(`method.${id}`, methodOf(id)?.title ?? id);

@@ -1,5 +1,6 @@
 // One map of the grid as the state holds it, from its announcement to its raw array.
 
+import { isUploaded } from "../shared/uploaded.js";
 import { cachedAnswer, cacheKey } from "./result-cache.js";
 import { indexIn, shownMethods, shownRows } from "./rows.js";
 import { store } from "./store.js";
@@ -101,7 +102,7 @@ export function missingPanel({ model, method, target, against }) {
  */
 export function recordedPanel(record, state) {
   const { id, model, method, target, against, status, problem } = record;
-  const raw = cachedAnswer(cacheKey({ model, method, target: target?.index }, state))?.raw ?? null;
+  const raw = isUploaded(method) ? null : cachedAnswer(cacheKey({ model, method, target: target?.index }, state))?.raw ?? null;
   const ended = isFinal({ status }) ? status : "cancelled";
   return blank({ id, model, method, target, against, status: ended, record, raw, problem: problem ?? null });
 }

@@ -1,5 +1,6 @@
 // What a recorded explanation was asked for, read back from its record.
 
+import { isUploaded } from "../shared/uploaded.js";
 import { emptyAsk } from "./initial.js";
 import { methodOf } from "./methods.js";
 import { askedInput, modelOf } from "./models.js";
@@ -41,7 +42,8 @@ function targetsOf(panels, inputs) {
  * @param {Map<string, InputBody>} inputs
  * @returns {Ask}
  */
-export function askOf({ panels, score, seed }, inputs) {
+export function askOf({ panels: all, score, seed }, inputs) {
+  const panels = all.filter(({ method }) => !isUploaded(method));
   return {
     ...emptyAsk(),
     models: unique(panels.map(({ model }) => model)),

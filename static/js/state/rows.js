@@ -65,6 +65,13 @@ export function keyOf({ model, target }, ask) {
 }
 
 /**
+ * Where a panel stands: its row and its method.
+ * @param {Pick<Panel, "model" | "target" | "method">} panel
+ * @param {Pick<State, "ask">} state
+ */
+export const placeOf = (panel, { ask }) => `${rowId(keyOf(panel, ask))} ${panel.method}`;
+
+/**
  * All rows of the question, {key, model, target}; target is null for the model's top class.
  * @param {State} state
  * @returns {Row[]}

@@ -17,13 +17,14 @@ class Store extends EventTarget {
     samples: null,
     palettes: null,
     pictures: [],
-    strip: null,
+    strip: null, // the name under which this browser keeps the pictures
     pictureJobs: {},
-    paused: false,
-    overview: false,
+    paused: false, // whether only the picture shown is computed
+    overview: false, // all pictures are shown
     rendering: restoredSettings(),
     viewport: RESTING_VIEWPORT,
     tool: null,
+    brush: { size: 8, erase: false },
     viewedPanel: null,
     parametersOf: null,
     flowRow: null,

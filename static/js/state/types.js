@@ -3,6 +3,7 @@
 /**
  * @import { ClassBody, Explanation, InputBody, MethodBody, Models, PanelBody, SampleBody } from "../api/types.js"
  * @import { Problem } from "../api/client.js"
+ * @import { Mask } from "../arrays/mask.js"
  * @import { Palette, RawArray, Settings } from "../rendering/types.js"
  */
 
@@ -115,7 +116,7 @@
  * @property {InputBody} [input] - what its model saw, where that is not in the state any more
  */
 
-/** @typedef {{ maps: Map<string, Panel> }} Before The maps of the previous question («the maps of before»), by row and method of the current question. */
+/** @typedef {{ maps: Map<string, Panel> }} Previous The maps of the previous question, by row and method of the current question. */
 
 /**
  * What went wrong, and where it is told.
@@ -143,8 +144,8 @@
  * @property {RowKey | null} row - that picture, predictions and question belong to; null: the first
  * @property {Notice | null} notice
  * @property {number | null} seconds
- * @property {Before | null} before
- * @property {string | null} blink - where the map of before is shown: a panel's id, or "all"
+ * @property {Previous | null} previous
+ * @property {string | null} blink - where the map of the previous question is shown: a panel's id, or "all"
  */
 
 /**
@@ -154,6 +155,7 @@
  * @property {number[] | null} centre - [x, y]; null: the middle of each panel
  * @property {number[] | null} cross - [x, y] of the crosshair
  * @property {number[] | null} box - [x0, y0, x1, y1]
+ * @property {Mask | null} mask - drawn instead of a box
  * @property {string[] | null} compare - ids of two panels; "picture" is what the other's model saw
  * @property {"side" | "wipe" | "blink"} how - they are compared
  * @property {number} wipe - 0 … 1: where the line between them is
@@ -198,7 +200,8 @@
  * @property {boolean} overview - all pictures are shown
  * @property {Settings} rendering
  * @property {Viewport} viewport
- * @property {"box" | null} tool - "box" while the next drag on a map draws one
+ * @property {"box" | "mask" | null} tool - "box" while the next drag on a map draws one; "mask" while all of them draw a mask
+ * @property {Brush} brush - that a mask is drawn with
  * @property {string | null} viewedPanel - the id of the panel that is open full screen
  * @property {string | null} parametersOf - the id of the method whose parameters are being set
  * @property {RowKey | null} flowRow - the row whose gradient flow is open
@@ -212,6 +215,8 @@
  */
 
 /** @typedef {"ask" | "reading"} Sheet */
+
+/** @typedef {{ size: number, erase: boolean }} Brush Its diameter, in per cent of the picture's longer side. */
 
 /** @typedef {ViewState & PageState} State */
 

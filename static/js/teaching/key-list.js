@@ -7,9 +7,11 @@ await Promise.all([addTexts("keys"), style("help")]);
 
 /** @type {Record<string, string>} */
 const SYMBOLS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", "-": "−" };
+/** Keys whose name is written out, though they are a character. @type {Record<string, string>} */
+const NAMED = { " ": "Space" };
 
 /** @param {string} name */
-const symbolOf = (name) => SYMBOLS[name] ?? (name.length === 1 ? name.toUpperCase() : textOr(`keys.name.${name}`, name));
+const symbolOf = (name) => SYMBOLS[name] ?? (name.length === 1 && !(name in NAMED) ? name.toUpperCase() : textOr(`keys.name.${NAMED[name] ?? name}`, name));
 
 /**
  * A key as it is written on a keyboard.

@@ -1,9 +1,6 @@
-import { commandOf } from "../shared/keys.js";
+import { commandOf, takesText } from "../shared/keys.js";
 import { openDialog } from "../state/actions.js";
 import { store } from "../state/store.js";
-
-/** @param {EventTarget | null} target */
-const takesText = (target) => target instanceof HTMLElement && target.matches("input:not([type=radio], [type=checkbox], [type=range]), textarea, select");
 
 const showKeys = () => openDialog("keys");
 

@@ -71,6 +71,7 @@ export class BottomSheet extends View {
   showMaps() {
     const { top } = this.dialog.getBoundingClientRect();
     const panels = [...document.querySelectorAll("map-panel")];
+    // well: the box that the map lies in
     const seen = panels.some(({ well }) => well.getBoundingClientRect().top >= 0 && well.getBoundingClientRect().bottom <= top);
     if (!seen) panels[0]?.scrollIntoView({ block: "start" });
   }

@@ -24,7 +24,7 @@ export class BoxFields extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewport", "tool"], ({ viewport: { box }, tool }) => {
-      this.hidden = tool !== "box" && !box;
+      this.hidden = tool === "mask" || (tool !== "box" && !box);
       this.show(box);
     }, signal);
   }

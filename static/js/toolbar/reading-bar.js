@@ -49,6 +49,7 @@ export class ReadingBar extends View {
     this.overlay = slider("overlay", { min: 0, max: 100, step: 1 }, () => setRendering({ overlay: Number(this.overlay.input.value) }));
     this.channels = el("fieldset", { class: "reading-field segments reading-channels" }, el("legend", { class: "unseen" }, t("reading.channels")), ...this.radios.map(({ label }) => label));
     this.more = el("button", { type: "button", class: "button more-reading" }, t("reading.more"));
+    // show-bar: strongest pixels only, and shared colour scales
     this.rest = el("more-tools", {}, this.channels, this.clip.field, this.overlay.field, el("show-bar"));
     this.setAttribute("role", "group");
     this.setAttribute("aria-label", t("reading.title"));
@@ -103,6 +104,7 @@ export class ReadingBar extends View {
     this.fit(); // the list is as wide as its longest name
   }
 
+  /** For maps with a sign one palette is kept, for those without another. */
   choosePalette() {
     const { rendering } = store.state;
     setRendering({ palettes: { ...rendering.palettes, [signOf(rendering.reduction)]: this.palette.value } });

@@ -20,6 +20,9 @@ function choice(key, values) {
   return { key, select, field: el("label", { class: `reading-field reading-${key}` }, el("span", { class: "field-label" }, t(`reading.${key}`)), select) };
 }
 
+const STOPS = [5, 10, 20, 30]; // per cent, as the figures of papers have them
+let count = 0;
+
 /** Controls that choose what the panels show (the whole map, or its strongest pixels) and which panels share a colour scale. */
 export class ShowBar extends View {
   /** @type {ReturnType<typeof choice>[]} */ choices;
@@ -28,7 +31,10 @@ export class ShowBar extends View {
   build() {
     this.choices = [choice("scale", SCALES), choice("show", SHOWS)];
     this.top = slider("top", { min: 1, max: 50, step: 1 }, () => setRendering({ top: Number(this.top.input.value) }));
-    this.append(...this.choices.map(({ field }) => field), this.top.field);
+    count += 1;
+    const stops = el("datalist", { id: `top-stops-${count}` }, ...STOPS.map((value) => el("option", { value })));
+    this.top.input.setAttribute("list", stops.id);
+    this.append(...this.choices.map(({ field }) => field), this.top.field, stops);
   }
 
   /** @param {AbortSignal} signal */

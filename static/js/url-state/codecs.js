@@ -1,6 +1,6 @@
 // Codecs write one value of the page's state into the URL and read it back. `parse` returns undefined for invalid text.
 
-/** @typedef {{ format: (value: any) => string, parse: (text: string) => any }} Codec */
+/** @typedef {{ format: (value: any) => string | null, parse: (text: string) => any }} Codec `format` gives null for what is too long for an address. */
 
 const NUMBER = /^-?\d+(\.\d+)?(e-?\d+)?$/i;
 
@@ -68,3 +68,49 @@ export const list = (codec, count = null) => ({
     return values.includes(undefined) || values.length !== (count ?? values.length) ? undefined : values;
   },
 });
+
+const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const MOST_CELLS = 4_000_000;
+const MOST_TEXT = 8000; // characters of a mask's runs
+
+/**
+ * A whole number in characters of five bits each, the lowest first; a sixth bit says that more follow.
+ * @param {number} value
+ * @returns {string}
+ */
+const digitsOf = (value) => (value < 32 ? DIGITS[value] : DIGITS[32 + (value % 32)] + digitsOf(Math.floor(value / 32)));
+
+/** @param {string} text */
+function numbersOf(text) {
+  const values = /** @type {number[]} */ ([]);
+  let [value, scale] = [0, 1];
+  for (const character of text) {
+    const digit = DIGITS.indexOf(character);
+    value += (digit % 32) * scale;
+    scale *= 32;
+    if (digit >= 32) continue;
+    values.push(value);
+    [value, scale] = [0, 1];
+  }
+  return scale === 1 ? values : []; // else its last number is cut
+}
+
+/**
+ * A mask as WIDTHxHEIGHT:x0,y0,x1,y1:RUNS. One that would make an address of more than MOST_TEXT characters is left out.
+ * @type {Codec}
+ */
+export const mask = {
+  format: ({ width, height, place, runs }) => {
+    const text = runs.map(digitsOf).join("");
+    return text.length > MOST_TEXT ? null : `${width}x${height}:${place.map((/** @type {number} */ at) => rounded(at, 2)).join(",")}:${text}`;
+  },
+  parse: (text) => {
+    const [, width, height, sides, digits] = /^(\d{1,5})x(\d{1,5}):([-\d.,]{7,60}):([\w-]{1,8000})$/.exec(text) ?? [];
+    if (!digits) return undefined;
+    const place = list(number(), 4).parse(sides);
+    const cells = Number(width) * Number(height);
+    const runs = numbersOf(digits);
+    const fits = cells > 0 && cells <= MOST_CELLS && runs.length > 1 && runs.reduce((sum, run) => sum + run, 0) === cells;
+    return fits && place && place[2] > place[0] && place[3] > place[1] ? { width: Number(width), height: Number(height), place, runs } : undefined;
+  },
+};

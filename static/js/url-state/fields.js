@@ -5,7 +5,7 @@
 import { DEFAULT, REDUCTIONS, SCALES, SHOWS } from "../rendering/settings.js";
 import { rowsWithPanels, sameRow } from "../state/rows.js";
 import { store } from "../state/store.js";
-import { list, number, oneOf, row, word } from "./codecs.js";
+import { list, mask, number, oneOf, row, word } from "./codecs.js";
 
 /**
  * @import { State } from "../state/types.js"
@@ -95,6 +95,7 @@ export const FIELDS = [
   field("centre", "viewport.centre", list(coordinate, 2)),
   field("cross", "viewport.cross", list(coordinate, 2)),
   field("box", "viewport.box", list(coordinate, 4)),
+  field("mask", "viewport.mask", mask),
   field("compare", "viewport.compare", list(word, 2), compared),
   field("how", "viewport.how", oneOf(["side", "wipe", "blink"])),
   field("wipe", "viewport.wipe", number({ min: 0, max: 1, digits: 3 })),

@@ -69,7 +69,7 @@ export function followLayers() {
   if (order.length < step) return takeBack(step - order.length);
   for (let next = step + 1; next <= order.length; next += 1) push(next);
   if (step && order.length === step && JSON.stringify(entry().layers) !== JSON.stringify(layersUpTo(step))) {
-    // With its address at once: a reload takes the one that is there when it begins.
+    // With its address at once: a reload takes the address that is there when it begins.
     history.replaceState({ ...history.state, layers: layersUpTo(step) }, "", addressOfLayers(order));
   }
   return undefined;
@@ -83,10 +83,14 @@ export function followLayers() {
 export function followEntry(showAddress) {
   if (returning) {
     returning = false;
+    if (waiting.length && stepNow()) { // only some were taken back: what waits is for the entry below all of them
+      takeBack(stepNow());
+      return false;
+    }
     const run = waiting;
     waiting = [];
     for (const each of run) each();
-    if (!run.length) followLayers(); // something may have been opened meanwhile
+    followLayers(); // something may have been opened meanwhile
     return !run.length;
   }
   const { mark: reached } = entry();
@@ -119,32 +123,41 @@ export function leaveForgotten(run) {
 }
 
 /**
+ * Takes the entries of what is open back, then calls `run`, which goes to another address. With nothing open, `run` is
+ * called at once. What is still open then is open over that address: its entries follow.
+ * @param {() => void} run
+ */
+function fromBelowSteps(run) {
+  if (!returning && stepNow()) takeBack(stepNow());
+  const goes = () => {
+    run();
+    mark = entry().mark;
+  };
+  if (returning) return void waiting.push(goes);
+  goes();
+  return followLayers();
+}
+
+/**
  * Closes all layers and takes their entries back, then calls `run`, which goes to another address. With no layer open,
  * `run` is called at once.
  * @param {() => void} run
  */
 export function leaveSteps(run) {
-  const goes = () => {
-    run();
-    mark = entry().mark;
-  };
-  if (!returning && stepNow()) {
-    order = [];
-    restoreLayers({});
-    if (!returning) takeBack(stepNow());
-  }
-  if (returning) waiting.push(goes);
-  else goes();
+  if (!returning && stepNow()) takeBack(stepNow());
+  if (returning) restoreLayers({});
+  fromBelowSteps(run);
 }
 
 /**
  * Goes to the address of what is shown with a new history entry. The current entry is replaced if its explanation no
- * longer exists, or if it is the same view: the same question about the same picture.
+ * longer exists, or if it is the same view: the same question about the same picture. What is open stays open: an answer
+ * may come to somebody who has gone on to something else meanwhile.
  * @param {() => string} addressOfView
  * @param {() => any} stateOfView
  */
 export function goTo(addressOfView, stateOfView = () => null) {
-  leaveSteps(() => {
+  fromBelowSteps(() => {
     const state = stateOfView();
     const address = addressOfView();
     if (history.state?.gone || sameView(history.state, state)) history.replaceState(state, "", address);

@@ -3,6 +3,7 @@
 
 import { setTool, setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
+import { stroke } from "./brush.js";
 import { boxBetween, frameOf, fromWindow, pannedBy, toPicture, zoomedAt } from "./geometry.js";
 import { resetZoom } from "./viewport.js";
 
@@ -104,9 +105,28 @@ function dragOf(lens, event) {
   };
 }
 
+/**
+ * Begins a stroke of the brush; a press alone is a dab.
+ * @param {MapLens} lens
+ * @param {PointerEvent} event
+ */
+function beginStroke(lens, event) {
+  const { mask } = store.state.viewport;
+  let last = pointAt(lens, placeOf(lens, event));
+  /** @param {number[]} to */
+  const act = (to) => {
+    const next = pointAt(lens, to);
+    stroke(last, next);
+    last = next;
+  };
+  lens.setPointerCapture(event.pointerId);
+  stroke(last);
+  return { act, takeBack: () => setViewport({ mask }), moved: true };
+}
+
 /** @param {MapLens} lens */
 function listenForDrags(lens) {
-  /** @type {{ act: ((to: number[]) => void) | null, x: number, y: number, moved: boolean } | null} */
+  /** @type {{ act: ((to: number[]) => void) | null, takeBack?: () => void, x: number, y: number, moved: boolean } | null} */
   let drag = null;
   let timer = 0;
   let held = false;
@@ -116,9 +136,14 @@ function listenForDrags(lens) {
   };
   lens.addEventListener("contextmenu", (event) => held && event.preventDefault()); // a long press with a finger opens it
   lens.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary && drag?.takeBack) { // a second finger: the two are to magnify
+      drag.takeBack();
+      drag = null;
+    }
     if (event.button !== 0 || !event.isPrimary || !lens.ready) return;
     if (!event.shiftKey && !store.state.tool) timer = setTimeout(hold, HOLD_MS);
-    drag = { act: dragOf(lens, event), x: event.clientX, y: event.clientY, moved: false };
+    const begun = store.state.tool === "mask" ? beginStroke(lens, event) : { act: dragOf(lens, event), moved: false };
+    drag = { ...begun, x: event.clientX, y: event.clientY };
   });
   lens.addEventListener("pointermove", (event) => {
     if (!event.isPrimary || !lens.ready) return;
@@ -131,7 +156,7 @@ function listenForDrags(lens) {
     if (event.pointerType !== "touch" || drag?.act) lens.point(pointAt(lens, placeOf(lens, event)));
   });
   const end = () => {
-    if (drag?.moved && drag.act && store.state.tool) setTool(null);
+    if (drag?.moved && drag.act && store.state.tool === "box") setTool(null);
     // The click event that follows a drag, or a press that was held, does not count.
     lens.dragged = Boolean(drag?.moved) || held;
     drag = null;

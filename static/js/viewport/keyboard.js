@@ -3,8 +3,9 @@
 import { mapOf } from "../rendering/draw.js";
 import { announce } from "../shared/announce.js";
 import { commandOf } from "../shared/keys.js";
-import { setViewport } from "../state/actions.js";
+import { setTool, setViewport } from "../state/actions.js";
 import { store } from "../state/store.js";
+import { dab, toggleMaskTool } from "./brush.js";
 import { boxBetween, clamp, middleOf, pannedToShow, pixelAt, toPanel, toPicture } from "./geometry.js";
 import { spokenReadout } from "./readout.js";
 import { compareWith, resetZoom, zoomBy } from "./viewport.js";
@@ -63,11 +64,18 @@ function markCorner() {
   if (box) setViewport({ box });
 }
 
-/** Takes the crosshair away, then the box. */
+/** Puts the brush away, then takes the crosshair away, then box or mask. */
 function clear() {
-  const { cross, box } = store.state.viewport;
+  const { viewport: { cross, box, mask }, tool } = store.state;
   corner = null;
-  if (cross || box) setViewport({ cross: null, ...(!cross && { box: null }) });
+  if (tool) setTool(null);
+  else if (cross || box || mask) setViewport({ cross: null, ...(!cross && { box: null, mask: null }) });
+}
+
+/** Whether `clear` has anything to do. */
+function isAnythingMarked() {
+  const { viewport: { cross, box, mask }, tool } = store.state;
+  return Boolean(cross || box || mask || tool);
 }
 
 /**
@@ -81,17 +89,23 @@ const COMMANDS = {
   smaller: () => zoomBy(1 / ZOOM_STEP),
   whole: resetZoom,
   corner: markCorner,
+  mask: toggleMaskTool,
+  paint: () => {
+    clearTimeout(announceTimer); // what the crosshair reads would come after the mask, and be heard in its place
+    dab();
+  },
   compare: (lens) => compareWith(lens.panel),
   open: (lens) => lens.fullscreen || lens.dispatchEvent(new CustomEvent("open")),
   clear,
 };
 
 /**
- * Whether a key is left to the dialog around the map: Escape, if there is nothing to clear or the map is in full screen.
+ * Whether a key is left to what is around the map: Escape, if there is nothing to clear or the map is in full screen;
+ * Space without a brush.
  * @param {string} command
  * @param {MapLens} lens
  */
-const isLeftToDialog = (command, { fullscreen }) => command === "clear" && (fullscreen || !(store.state.viewport.cross || store.state.viewport.box));
+const isLeft = (command, { fullscreen }) => (command === "clear" && (fullscreen || !isAnythingMarked())) || (command === "paint" && store.state.tool !== "mask");
 
 /**
  * @param {MapLens} lens
@@ -100,7 +114,7 @@ export function listenForKeys(lens) {
   lens.addEventListener("keydown", (event) => {
     if (!lens.ready || event.target !== lens || event.ctrlKey || event.metaKey || event.altKey) return;
     const command = commandOf("map", event);
-    if (!command || isLeftToDialog(command, lens)) return;
+    if (!command || isLeft(command, lens)) return;
     COMMANDS[command](lens, event.key);
     event.preventDefault();
     event.stopPropagation(); // in full screen, arrows would also go to the next map

@@ -5,9 +5,11 @@ import { setViewport } from "../state/actions.js";
 import { inputOf } from "../state/models.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
+import { brushRadius } from "./brush.js";
 import { boxToPanel, frameOf, middleOf, toPanel, toPicture, toWindow } from "./geometry.js";
 import { listenForGestures } from "./gestures.js";
 import { listenForKeys } from "./keyboard.js";
+import { MaskLayer } from "./mask-layer.js";
 import { cropOf, crossedPixel, panelName } from "./viewport.js";
 
 /**
@@ -31,7 +33,7 @@ function transformOf(frame, [u0, v0, u1, v1]) {
 }
 
 /**
- * One map over what its model saw, through the zoom that all maps share, with crosshair and box.
+ * One map over what its model saw, through the zoom that all maps share, with crosshair, box and mask.
  * Sends "drawn" with what the scale bar needs, "open" when it is to be seen full screen.
  */
 export class MapLens extends View {
@@ -42,6 +44,8 @@ export class MapLens extends View {
   /** @type {HTMLDivElement} */ across;
   /** @type {HTMLDivElement} */ down;
   /** @type {HTMLDivElement} */ box;
+  /** @type {MaskLayer} */ mask;
+  /** Where the brush is. @type {HTMLDivElement} */ brush;
   /** @type {Panel} */ panel;
 
   dragged = false; // the click that follows a drag is none
@@ -62,7 +66,10 @@ export class MapLens extends View {
     this.across = el("div", { class: "cross across", hidden: true });
     this.down = el("div", { class: "cross down", hidden: true });
     this.box = el("div", { class: "box", hidden: true });
-    this.append(this.seen, this.over, el("div", { class: "marks", "aria-hidden": "true" }, this.across, this.down, this.box));
+    this.mask = new MaskLayer();
+    this.brush = el("div", { class: "brush", hidden: true });
+    const marks = [this.mask.node, this.across, this.down, this.box, this.brush];
+    this.append(this.seen, this.over, el("div", { class: "marks", "aria-hidden": "true" }, ...marks));
     listenForGestures(this);
     listenForKeys(this);
   }
@@ -70,7 +77,7 @@ export class MapLens extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["rendering", "palettes"], () => this.redraw(), signal);
-    store.watch(["viewport", "tool", "inputs"], () => this.redraw(), signal);
+    store.watch(["viewport", "tool", "brush", "inputs"], () => this.redraw(), signal);
     // On a scale that is shared, another panel's array may change this one's.
     store.watchPanels(() => store.state.rendering.scale !== "own" && this.redraw(), signal);
   }
@@ -92,15 +99,21 @@ export class MapLens extends View {
     return cropOf(this.panel);
   }
 
+  /** Whether the map lies over all of the picture: then a browser need not paint that. */
+  get covers() {
+    const { overlay } = store.state.rendering; // one for all lenses
+    return overlay === 100 && this.rendering.show === "map" && !this.fullscreen && !this.panel.picture;
+  }
+
   /** What of the original its window shows before it is magnified. */
   get window() {
     return this.within ?? this.crop;
   }
 
-  /** The panels that may share a scale: a map of before shares it with those of before. */
+  /** The panels that may share a scale: a map of the previous question shares it with the others of that question. */
   get others() {
-    const { panels, before } = store.state;
-    return before && this.panel.input ? [...before.maps.values()] : panels;
+    const { panels, previous } = store.state;
+    return previous && this.panel.input ? [...previous.maps.values()] : panels;
   }
 
   /**
@@ -148,6 +161,7 @@ export class MapLens extends View {
   paint() {
     const { rendering } = this;
     this.showPreview();
+    this.classList.toggle("covered", this.covers);
     const array = arrayOf(this.panel);
     const limit = array ? limitOf(this.panel, { panels: this.others, rendering }) : 0;
     const { picture } = this.panel;
@@ -165,43 +179,54 @@ export class MapLens extends View {
     this.dispatchEvent(new CustomEvent("drawn", { detail: scale }));
   }
 
-  /** Zoom, crosshair and box. */
+  /** Zoom, crosshair, box and mask. */
   place() {
     if (!this.ready) {
-      this.across.hidden = this.down.hidden = this.box.hidden = true;
+      for (const mark of [this.across, this.down, this.box, this.mask.node, this.brush]) mark.hidden = true;
       return;
     }
     const { viewport, tool } = store.state;
     const frame = frameOf(viewport, this.window);
     this.classList.toggle("magnified", frame.zoom > 1);
-    this.classList.toggle("marking", tool === "box");
+    this.classList.toggle("marking", tool !== null);
     const transform = transformOf(frame, boxToPanel(this.crop, this.window));
     for (const layer of [this.seen, this.canvas]) if (layer.style.transform !== transform) layer.style.transform = transform;
     this.showCross(frame);
-    this.showBox(frame, viewport.box);
+    this.showBox(this.box, frame, viewport.box);
+    this.mask.show(viewport.mask);
+    this.showBox(this.mask.node, frame, viewport.mask?.place ?? null);
+    this.showBrush(frame);
   }
 
   /** @param {Frame} frame */
   showCross(frame) {
     const map = mapOf(this.panel, this.rendering);
     const pixel = crossedPixel(map, this.crop);
-    this.across.hidden = this.down.hidden = !pixel;
+    this.across.hidden = this.down.hidden = !pixel || store.state.tool === "mask"; // the brush tells the place then
     if (!map || !pixel) return;
     const [left, top] = toWindow(toPanel(toPicture(middleOf(pixel, map), this.crop), this.window), frame);
     this.across.style.top = percent(top);
     this.down.style.left = percent(left);
   }
 
+  /** @param {Frame} frame */
+  showBrush(frame) {
+    const { viewport: { cross }, tool } = store.state;
+    const radius = brushRadius();
+    this.showBox(this.brush, frame, tool === "mask" && cross ? [cross[0] - radius, cross[1] - radius, cross[0] + radius, cross[1] + radius] : null);
+  }
+
   /**
+   * @param {HTMLElement} node
    * @param {Frame} frame
    * @param {number[] | null} box
    */
-  showBox(frame, box) {
-    this.box.hidden = !box;
+  showBox(node, frame, box) {
+    node.hidden = !box;
     if (!box) return;
     const [u0, v0, u1, v1] = boxToPanel(box, this.window);
     const [left, top] = toWindow([u0, v0], frame);
     const [right, bottom] = toWindow([u1, v1], frame);
-    Object.assign(this.box.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });
+    Object.assign(node.style, { left: percent(left), top: percent(top), width: percent(right - left), height: percent(bottom - top) });
   }
 }

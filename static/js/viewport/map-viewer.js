@@ -4,7 +4,7 @@ import { commandOf } from "../shared/keys.js";
 import { factNodes, factsOf } from "../shared/panel-facts.js";
 import { t } from "../shared/texts.js";
 import { openMetrics, setBlink, viewPanel } from "../state/actions.js";
-import { markOf, panelBefore, shownOf } from "../state/before.js";
+import { differenceOf, previousPanel, shownOf } from "../state/previous.js";
 import { methodOf, methodTitle } from "../state/methods.js";
 import { className, inputOf } from "../state/models.js";
 import { canBeMeasured } from "../state/panels.js";
@@ -47,7 +47,7 @@ export class MapViewer extends View {
     this.previous = iconButton("previous", t("viewer.previous"), { onclick: () => this.step(-1) });
     this.next = iconButton("next", t("viewer.next"), { onclick: () => this.step(1) });
     this.dialog = el("dialog", { class: "viewer", "aria-labelledby": "viewer-title", onclose: () => this.closed(), onkeydown: (event) => this.onKey(event) },
-      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), el("box-fields"), this.trustButton, this.previous, this.next,
+      el("header", { class: "viewer-head" }, el("div", {}, this.heading, this.context), el("box-fields"), el("mask-fields"), this.trustButton, this.previous, this.next,
         iconButton("close", t("viewer.close"), { onclick: () => this.dialog.close() })),
       el("div", { class: "viewer-stage" }, el("div", { class: "well map-well has-map" }, this.lens, this.divider)),
       el("div", { class: "viewer-foot" }, this.scale, this.facts, this.readout),
@@ -58,7 +58,7 @@ export class MapViewer extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewedPanel", "panels"], () => this.follow(), signal);
-    store.watch(["blink", "before"], () => this.render(), signal);
+    store.watch(["blink", "previous"], () => this.render(), signal);
     store.watchPanels((id) => id === store.state.viewedPanel && this.render(), signal);
   }
 
@@ -82,7 +82,7 @@ export class MapViewer extends View {
     const title = methodTitle(method);
     this.heading.textContent = [title, methodOf(method)?.year].filter(Boolean).join(" ");
     const shown = shownOf(panel);
-    this.context.textContent = shown.old ? markOf(shown.panel, panel) : (target ? className(target) : "");
+    this.context.textContent = shown.old ? differenceOf(shown.panel, panel) : (target ? className(target) : "");
     this.lens.canvas.setAttribute("aria-label", t("panel.mapFor", { method: title, label: target ? className(target) : "" }));
     const { size } = inputOf(shown.panel) ?? {};
     if (size) this.dialog.style.setProperty("--ratio", String(size[1] / size[0]));
@@ -110,7 +110,7 @@ export class MapViewer extends View {
    * @param {Event} event
    */
   hold(event) {
-    if (!this.panel || !panelBefore(this.panel, store.state)) return;
+    if (!this.panel || !previousPanel(this.panel, store.state)) return;
     event.preventDefault();
     setBlink(this.panel.id);
   }

@@ -1,5 +1,6 @@
-// What stands under the crosshair and in the box, as short statements.
+// What stands under the crosshair and in box or mask, as short statements.
 
+import { maskOfInput, sharesOfMask } from "../arrays/mask.js";
 import { rankOf, sharesOf } from "../arrays/statistics.js";
 import { arrayOf, mapOf } from "../rendering/draw.js";
 import { colourAt } from "../rendering/picture-colours.js";
@@ -13,6 +14,7 @@ import { boxToPanel, toPanel } from "./geometry.js";
 import { cropOf, crossedPixel, panelName } from "./viewport.js";
 
 /**
+ * @import { ReducedMap } from "../rendering/types.js"
  * @import { Panel } from "../state/types.js"
  * @import { MapLens } from "./map-lens.js"
  */
@@ -53,7 +55,7 @@ export function crossNodes(lens) {
   const place = helped(t("cross.rank", { rank }), t("cross.rank.long"));
   if (!colour) return [...nodes, el("span", {}, place)];
   const [red, green, blue] = colour;
-  return [...nodes, el("span", {}, place, " ·"), " ", el("span", { class: "colour" }, swatch(colour), t("cross.colour", { red, green, blue }))];
+  return [...nodes, el("span", {}, place, " ", el("span", { class: "hanging" }, "·")), " ", el("span", { class: "colour" }, swatch(colour), t("cross.colour", { red, green, blue }))];
 }
 
 /**
@@ -69,21 +71,32 @@ export function spokenReadout(lens) {
 }
 
 /**
- * The box's shares of a panel, as facts; a difference of two maps is no attribution to have a share of.
+ * Shares of a map in the box or the mask; null where neither is drawn.
+ * @param {Panel} panel
+ * @param {ReducedMap} map
+ * @param {ReducedMap} signed
+ */
+function drawnShares(panel, map, signed) {
+  const { box, mask } = store.state.viewport;
+  if (mask) return sharesOfMask(map, signed, maskOfInput(mask, cropOf(panel), map));
+  return box && sharesOf(map, signed, boxToPanel(box, cropOf(panel)));
+}
+
+/**
+ * The region's shares of a panel, as facts; a difference of two maps is no attribution to have a share of.
  * @param {Panel} panel
  */
-export function boxFacts(panel) {
+export function regionFacts(panel) {
   if (panel.difference) return [];
   const { rendering, viewport } = store.state;
   const map = mapOf(panel, rendering);
-  if (!map || !viewport.box) return [];
   const array = arrayOf(panel);
-  if (!array) return [];
-  const signed = reduce(array, "sum");
-  const { area, map: share, positive } = sharesOf(map, signed, boxToPanel(viewport.box, cropOf(panel)));
+  const shares = map && array ? drawnShares(panel, map, reduce(array, "sum")) : null;
+  if (!shares) return [];
+  const { area, map: share, positive } = shares;
   /** @param {number | null} fraction */
   const text = (fraction) => (fraction === null ? "–" : format.percent(fraction));
-  if (!area) return [{ text: t("box.outside") }];
+  if (!area) return [{ text: t(viewport.mask ? "mask.outside" : "box.outside") }];
   const long = t("box.share", { share: text(share), area: text(area) });
   const facts = [{ text: t("box.map", { share: text(share) }), long }, { text: t("box.area", { area: text(area) }), long }];
   if (positive === null || rendering.reduction === "positive") return facts;

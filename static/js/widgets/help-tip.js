@@ -59,7 +59,7 @@ export class HelpTip extends HTMLElement {
     if (owner?.matches("a") && touched && owner !== this.owner) {
       event.preventDefault();
       this.show(owner);
-    } else if (owner?.matches(".helped")) this.show(owner);
+    } else if (owner?.matches(".helped")) this.show(owner); // words that do nothing but show their help
     else this.show(null);
   }
 

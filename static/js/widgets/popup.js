@@ -13,7 +13,7 @@ export class Popup extends HTMLElement {
     this.popover = "auto";
     this.classList.add("menu");
     this.addEventListener("beforetoggle", ({ newState }) => (newState === "open" ? this.opening() : this.#open.abort()));
-    this.addEventListener("toggle", ({ newState }) => newState === "open" && this.opened());
+    this.addEventListener("toggle", ({ newState }) => newState === "open" && this.shown());
   }
 
   disconnectedCallback() {
@@ -27,6 +27,19 @@ export class Popup extends HTMLElement {
   content() { return []; }
 
   opened() {}
+
+  shown() {
+    this.fit();
+    this.opened();
+  }
+
+  /** Where it has too little room on its side of the button, it covers the button rather than hide its end. */
+  fit() {
+    const height = Math.min(innerHeight - 2 * EDGE, this.scrollHeight + this.offsetHeight - this.clientHeight);
+    if (this.scrollHeight <= this.clientHeight + 1 || height <= this.offsetHeight) return;
+    const { top } = this.getBoundingClientRect();
+    Object.assign(this.style, { top: `${Math.max(EDGE, Math.min(top, innerHeight - EDGE - height))}px`, bottom: "auto", maxHeight: `${height}px` });
+  }
 
   opening() {
     this.replaceChildren(...this.content());

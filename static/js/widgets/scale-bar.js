@@ -5,6 +5,24 @@ import { t } from "../shared/texts.js";
 
 /** @import { DrawnScale } from "../rendering/types.js" */
 
+const NEAR = 0.005; // by which the share that is shown may miss what was asked for, unsaid
+
+/**
+ * An outline, regions and a window show the strongest pixels without colours: only the threshold is written.
+ * @param {DrawnScale} scale
+ */
+export const isPlain = ({ show }) => show === "outline" || show === "regions" || show === "window";
+
+/**
+ * Where the strongest pixels begin, and how many they are, where that is not what was asked for: a region is in or out as
+ * a whole.
+ * @param {DrawnScale} scale
+ */
+export function topText({ top, threshold, share }) {
+  const value = format.number(threshold ?? NaN);
+  return Math.abs(share - top / 100) > NEAR ? t("scale.top.share", { top, share: format.percent(share), value }) : t("scale.top", { top, value });
+}
+
 /** The palette with the values that its ends stand for, in the units of the map. */
 export class ScaleBar extends HTMLElement {
   /** @type {HTMLCanvasElement} */ strip;
@@ -26,11 +44,10 @@ export class ScaleBar extends HTMLElement {
 
   /** @param {DrawnScale | null} scale */
   show(scale) {
-    // An outline and a window show the strongest pixels without colours: only the threshold is written.
-    const plain = scale?.show === "outline" || scale?.show === "window";
+    const plain = scale !== null && isPlain(scale);
     this.classList.toggle("vacant", !scale || plain);
     this.low.textContent = this.middle.textContent = this.high.textContent = this.title = "";
-    if (plain) this.low.textContent = t("scale.top", { top: scale.top, value: format.number(scale.threshold ?? NaN) });
+    if (plain) this.low.textContent = topText(scale);
     else if (scale) this.showEnds(scale);
   }
 

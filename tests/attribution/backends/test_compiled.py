@@ -34,7 +34,7 @@ SCORES = [
 @pytest.mark.parametrize("score", SCORES, ids=str)
 def test_scores(score: Score) -> None:
     network = wrap(Tiny())
-    actual = CompiledBackend(network, 3).gradients(PICTURES, score)
+    actual = CompiledBackend(network, batch=3).gradients(PICTURES, score)
     assert relative(actual, take_gradients(network, PICTURES, score)) < 1e-5
 
 
@@ -47,13 +47,13 @@ def test_direction_of_a_class_that_does_not_exist() -> None:
 def test_any_number_of_pictures(count: int) -> None:
     network = wrap(Tiny())
     pictures = torch.stack([random_picture(seed=seed) for seed in range(count)])
-    actual = CompiledBackend(network, 3).gradients(pictures, Score(1))
+    actual = CompiledBackend(network, batch=3).gradients(pictures, Score(1))
     assert relative(actual, take_gradients(network, pictures, Score(1))) < 1e-5
 
 
 def test_results_are_the_callers_own() -> None:
     """The next call does not change them."""
-    compiled = CompiledBackend(wrap(Tiny()), 3)
+    compiled = CompiledBackend(wrap(Tiny()), batch=3)
     first = compiled.gradients(PICTURES, Score(1))
     kept = first.clone()
     compiled.gradients(PICTURES.flip(0), Score(0))
@@ -126,7 +126,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def test_operation(name: str) -> None:
     """Alone between a convolution and a mean; squared, so that its own gradient varies."""
     network = wrap(Of(OPERATIONS[name]))
-    actual = CompiledBackend(network, 3).gradients(PICTURES, Score(1))
+    actual = CompiledBackend(network, batch=3).gradients(PICTURES, Score(1))
     expected = take_gradients(network, PICTURES, Score(1))
     assert float(expected.norm()) > 0
     assert relative(actual, expected) < 1e-5
@@ -162,8 +162,8 @@ def test_folded_and_compiled_without_kinks(name: str) -> None:
     """To 1e-4 of the gradient by autograd, with smooth activations: a ReLU could switch by rounding."""
     torch.manual_seed(0)
     network = wrap(smooth(NETS[name]()), 64, 1000)
-    x = torch.stack([random_picture(64, seed) for seed in range(2)])
-    actual = CompiledBackend(fold_batch_norm(network), 2).gradients(x, Score(3))
+    x = torch.stack([random_picture(side=64, seed=seed) for seed in range(2)])
+    actual = CompiledBackend(fold_batch_norm(network), batch=2).gradients(x, Score(3))
     assert relative(actual, take_gradients(network, x, Score(3))) < 1e-4
 
 
@@ -200,7 +200,7 @@ class Foreign(Tiny):
 )
 def test_networks_that_have_no_graph(network: nn.Module, error: type[Exception]) -> None:
     with pytest.raises(error):
-        CompiledBackend(wrap(network), 2)
+        CompiledBackend(wrap(network), batch=2)
 
 
 def test_recording_leaves_the_network_as_it_was() -> None:

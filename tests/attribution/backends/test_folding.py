@@ -39,10 +39,10 @@ def smooth(network: nn.Module) -> nn.Module:
             network.set_submodule(name, Smooth())
         elif isinstance(module, nn.BatchNorm2d):
             size = module.running_mean.shape
-            module.running_mean.copy_(0.1 * seeded(size, 1))
-            module.running_var.copy_(1 + 0.3 * seeded(size, 2).abs())
-            module.weight.data.copy_(1 + 0.1 * seeded(size, 3))
-            module.bias.data.copy_(0.1 * seeded(size, 4))
+            module.running_mean.copy_(0.1 * seeded(size, seed=1))
+            module.running_var.copy_(1 + 0.3 * seeded(size, seed=2).abs())
+            module.weight.data.copy_(1 + 0.1 * seeded(size, seed=3))
+            module.bias.data.copy_(0.1 * seeded(size, seed=4))
     return network
 
 
@@ -53,7 +53,7 @@ def test_folded_copy(name: str) -> None:
     torch.manual_seed(0)
     classifier = wrap(smooth(build()), 64, 1000)
     before = {key: value.clone() for key, value in classifier.state_dict().items()}
-    x = torch.stack([random_picture(64, seed) for seed in range(2)])
+    x = torch.stack([random_picture(side=64, seed=seed) for seed in range(2)])
     found = find_pairs(classifier)
     assert len(found) == pairs
     folded = fold_batch_norm(classifier)

@@ -72,12 +72,28 @@ def test_no_backend_is_made_without_room_or_when_switched_off() -> None:
         assert backend.bytes == 0
 
 
+class SeenLogits:
+    """A rule that changes nothing, and keeps the logits that it is given."""
+
+    def __init__(self) -> None:
+        self.met: list[Tensor] = []
+
+    def recording(self) -> None:
+        return None
+
+    def __call__(self, logits: Tensor) -> None:
+        self.met.append(logits)
+
+    def remove(self) -> None:
+        pass
+
+
 def test_rules_go_by_the_network_itself() -> None:
     """A rule is attached to the classifier's own graph, whatever backend computes gradients without a rule."""
-    engine, met = engine_of(selector(Normalised()), Score(1)), []
+    engine, rule = engine_of(selector(Normalised()), Score(1)), SeenLogits()
     engine.gradients(PICTURES)
-    engine.gradients(PICTURES, met.append)
-    assert [type(logits) for logits in met] == [Tensor]
+    engine.gradients(PICTURES, rule)
+    assert [type(logits) for logits in rule.met] == [Tensor]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +236,7 @@ def test_views_share_folded_weights() -> None:
     engine_of(base, Score(1)).gradients(PICTURES)
     view = base.classifier.view((12, 12))
     backend = BackendSelector(view, "pytorch", lambda size: False, base=base)
-    pictures = torch.stack([random_picture(12, seed) for seed in range(4)])
+    pictures = torch.stack([random_picture(side=12, seed=seed) for seed in range(4)])
     expected = take_gradients(view, pictures, Score(1))
     for _ in range(2):
         actual = engine_of(backend, Score(1)).gradients(pictures)

@@ -29,7 +29,7 @@ def fixed(module, weight, bias=None):
 
 
 def test_norms_are_those_of_plain_autograd():
-    model, picture = wrap(Tiny(activation=nn.ReLU())), random_picture(12)
+    model, picture = wrap(Tiny(activation=nn.ReLU())), random_picture(side=12)
     layers = by_name(measure(model, picture, Score(1)))
     x, net = picture[None].requires_grad_(), model.network
     first = net.first(x)
@@ -75,7 +75,7 @@ class FunctionalTiny(nn.Module):
 
 @pytest.mark.parametrize("inplace", [False, True])
 def test_functions_and_changes_in_place_are_seen_all_the_same(inplace):
-    tiny, picture = Tiny(), random_picture(12)
+    tiny, picture = Tiny(), random_picture(side=12)
     expected = measure(wrap(tiny), picture, Score(0))
     found = measure(wrap(FunctionalTiny(tiny, inplace)), picture, Score(0))
     assert names(found) == ["picture", "first", "relu", "second", "relu", "avg_pool", "head"]
@@ -88,11 +88,11 @@ def test_functions_and_changes_in_place_are_seen_all_the_same(inplace):
 
 def test_nothing_is_left_behind_in_the_model():
     model = wrap(Tiny())
-    measure(model, random_picture(12), Score(0))
+    measure(model, random_picture(side=12), Score(0))
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
     assert not any(p.requires_grad or p.grad is not None for p in model.parameters())
     with pytest.raises(IndexError):
-        measure(model, random_picture(12), Score(3))
+        measure(model, random_picture(side=12), Score(3))
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
 
 
@@ -176,7 +176,7 @@ class Pooled(nn.Module):
     def __init__(self, pool, conv=True) -> None:
         super().__init__()
         self.conv = nn.Conv2d(1, 4, 1)
-        self.conv.weight.data = seeded((4, 1, 1, 1), 3)
+        self.conv.weight.data = seeded((4, 1, 1, 1), seed=3)
         self.pool = pool
 
     def forward(self, x):

@@ -15,8 +15,8 @@ BASELINES = ("black", "white", "mean", "blurred", "noise")
 
 @pytest.mark.parametrize("kind", BASELINES)
 def test_baselines(kind: str) -> None:
-    x = random_picture(20, seed=8, width=30)
-    actual = make_baseline(kind, x, 3)
+    x = random_picture(side=20, seed=8, width=30)
+    actual = make_baseline(kind, x, seed=3)
     assert actual.shape == x.shape
     assert 0 <= float(actual.min()) <= float(actual.max()) <= 1
     expected = {"black": torch.zeros_like(x), "white": torch.ones_like(x)}
@@ -27,11 +27,11 @@ def test_baselines(kind: str) -> None:
             / ndimage.gaussian_filter(np.ones((20, 30), np.float32), 2, mode="constant")
         )
     if kind == "noise":
-        assert torch.equal(actual, make_baseline(kind, x, 3))
-        assert not torch.equal(actual, make_baseline(kind, x, 4))
-        assert torch.equal(actual, make_baseline(kind, x, 3, 0))
-        assert not torch.equal(actual, make_baseline(kind, x, 3, 1))
+        assert torch.equal(actual, make_baseline(kind, x, seed=3))
+        assert not torch.equal(actual, make_baseline(kind, x, seed=4))
+        assert torch.equal(actual, make_baseline(kind, x, seed=3, index=0))
+        assert not torch.equal(actual, make_baseline(kind, x, seed=3, index=1))
         assert float(actual.mean()) == pytest.approx(0.5, abs=0.05)
     else:
         assert torch.allclose(actual, expected[kind], atol=1e-6)
-        assert torch.equal(actual, make_baseline(kind, x, 3, 1))
+        assert torch.equal(actual, make_baseline(kind, x, seed=3, index=1))

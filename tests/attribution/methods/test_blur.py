@@ -22,7 +22,7 @@ def test_equals_scipy(size: tuple[int, int], sigma: float) -> None:
 
 
 def test_equals_scipy_at_the_size_of_a_model() -> None:
-    picture = random_picture(224)
+    picture = random_picture(side=224)
     for sigma in (0.3, 4.9, 49.0):
         expected = ndimage.gaussian_filter(picture.double().numpy(), (0, sigma, sigma), mode="constant")
         assert np.abs(blur(picture, sigma).numpy() - expected).max() < 2e-7
@@ -35,7 +35,7 @@ def test_no_blur_is_the_picture_itself() -> None:
 
 
 def test_batches() -> None:
-    pictures = torch.stack([random_picture(12, seed) for seed in range(3)])
+    pictures = torch.stack([random_picture(side=12, seed=seed) for seed in range(3)])
     assert torch.allclose(blur(pictures, 2)[1], blur(pictures[1], 2), atol=1e-7)
 
 

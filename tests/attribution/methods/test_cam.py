@@ -26,7 +26,7 @@ def naive(network: Tiny, x: Tensor, target: int, relu: bool) -> Tensor:
 @pytest.mark.parametrize("relu", [True, False])
 @pytest.mark.parametrize("target", [0, 1, 2])
 def test_formula(relu: bool, target: int) -> None:
-    network, x = wrap(Tiny(seed=SEED)), random_picture(16)
+    network, x = wrap(Tiny(seed=SEED)), random_picture(side=16)
     actual = explain("grad_cam", network, x, score=Score(target), relu=relu, layer="auto")
     assert actual.values.shape == (1, 16, 16)
     assert actual.diagnostics == {"gradient_evaluations": 1, "layer": "activation"}
@@ -45,14 +45,14 @@ def test_weights_are_means_over_space() -> None:
 
 
 def test_without_relu_is_signed_and_relu_cuts_it() -> None:
-    network, x = classifier("resnet18", 64), random_picture(64)
+    network, x = classifier("resnet18", 64), random_picture(side=64)
     signed = explain("grad_cam", network, x, relu=False).values
     assert float(signed.min()) < 0 < float(signed.max())
     assert float(explain("grad_cam", network, x).values.min()) >= 0
 
 
 def test_layer_by_name_and_by_alias() -> None:
-    network, x = classifier("resnet18", 64), random_picture(64)
+    network, x = classifier("resnet18", 64), random_picture(side=64)
     assert explain("grad_cam", network, x, layer="layer3").diagnostics["layer"] == "layer3"
     by_name, by_alias = (explain("grad_cam", network, x, layer=name).values for name in ("layer4", "layer4.1"))
     assert torch.equal(by_name, by_alias)
@@ -60,7 +60,7 @@ def test_layer_by_name_and_by_alias() -> None:
 
 
 def test_guided_grad_cam_is_the_product() -> None:
-    network, x = classifier("resnet18", 64), random_picture(64)
+    network, x = classifier("resnet18", 64), random_picture(side=64)
     for layer in ("auto", "layer3"):
         guided = explain("guided_backprop", network, x, score=Score(3)).values
         cam = explain("grad_cam", network, x, score=Score(3), layer=layer, relu=True).values
@@ -72,7 +72,7 @@ def test_guided_grad_cam_is_the_product() -> None:
 
 def test_guided_grad_cam_names_its_own_field() -> None:
     with pytest.raises(InvalidParameter, match=r"guided_grad_cam\.layer") as caught:
-        explain("guided_grad_cam", classifier("resnet18", 64), random_picture(64), layer="layer9")
+        explain("guided_grad_cam", classifier("resnet18", 64), random_picture(side=64), layer="layer9")
     assert as_problem(caught.value).errors[0]["field"] == "options.guided_grad_cam.layer"
 
 

@@ -57,7 +57,7 @@ def test_linear_score(baseline: str) -> None:
     """W ⊙ (x − x′), and nothing to rescale."""
     network, x = Linear(), random_picture(seed=4)
     actual = explain("deep_lift", wrap(network), x, baseline=baseline, score=Score(2), seed=5)
-    assert torch.allclose(actual.values, network.weight[2] * (x - make_baseline(baseline, x, 5)), atol=1e-6)
+    assert torch.allclose(actual.values, network.weight[2] * (x - make_baseline(baseline, x, seed=5)), atol=1e-6)
     assert actual.diagnostics["rescaled"] == 0
     assert actual.diagnostics["gradient_evaluations"] == 2
 
@@ -119,7 +119,7 @@ def test_reused_activation_against_the_rule(activation: nn.Module, baseline: str
     network, x = wrap(Tiny(activation)).double(), random_picture(seed=3).double()
     actual = explain("deep_lift", network, x, score=Score(1), baseline=baseline, seed=2)
     with_rule = wrap(Tiny(lambda value: RescaleActivation.apply(value, activation))).double()
-    assert relative(actual.values, rescale_map(with_rule, x, make_baseline(baseline, x, 2), 1)) < 1e-12
+    assert relative(actual.values, rescale_map(with_rule, x, make_baseline(baseline, x, seed=2), 1)) < 1e-12
     assert actual.diagnostics["rescaled"] == 2
     assert complete(actual.diagnostics["completeness"], 1e-9)
 
@@ -131,7 +131,7 @@ def test_relu6_against_the_rule(inplace: bool) -> None:
     assert bool((network.network.first(x[None] / 0.02) > 6).any())
     actual = explain("deep_lift", network, x, baseline="noise", seed=2)
     with_rule = wrap(Tiny(lambda value: RescaleActivation.apply(value, F.relu6)), std=(0.02,) * 3).double()
-    assert relative(actual.values, rescale_map(with_rule, x, make_baseline("noise", x, 2))) < 1e-12
+    assert relative(actual.values, rescale_map(with_rule, x, make_baseline("noise", x, seed=2))) < 1e-12
 
 
 class Skip(Tiny):
@@ -165,7 +165,7 @@ def test_rule_straight_behind_a_rule() -> None:
     assert complete(actual, 1e-9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        alone = CaptumDeepLift(model).attribute(x[None], make_baseline("noise", x, 0)[None], target=0)
+        alone = CaptumDeepLift(model).attribute(x[None], make_baseline("noise", x, seed=0)[None], target=0)
     assert abs(float(alone.detach().sum()) - actual["expected"]) > 0.1 * abs(actual["expected"])
 
 
@@ -179,7 +179,7 @@ def test_rule_straight_behind_a_rule() -> None:
     ],
 )
 def test_complete_on_real_architectures(name: str, side: int, rescaled: int) -> None:
-    network, x = classifier(name, side), random_picture(side)
+    network, x = classifier(name, side), random_picture(side=side)
     for baseline, score in (("black", Score(0)), ("noise", Score(3, "logit", 5))):
         actual = explain("deep_lift", network, x, baseline=baseline, score=score)
         assert actual.diagnostics["rescaled"] == rescaled
@@ -279,7 +279,7 @@ def test_picture_that_is_its_baseline_gives_zeros() -> None:
 
 
 def test_copy_shares_the_weights_and_answers_the_same() -> None:
-    model, x = classifier("resnet18", 64), random_picture(64)[None]
+    model, x = classifier("resnet18", 64), random_picture(side=64)[None]
     copied = ScoreNetwork(model, Score(7))
     assert torch.equal(copied(x)[:, 0], model(x)[:, 7])
     mine = {tensor.data_ptr() for tensor in itertools.chain(model.parameters(), model.buffers())}
@@ -297,7 +297,7 @@ def test_windowed_pooling_is_the_pooling(kernel, stride, padding, dilation, ceil
         x = (seeded((2, 3, *size)) - 3).requires_grad_()  # below zero, so that padding with zeros would show
         actual, expected = WindowedMaxPool(pool)(x), pool(x)
         assert torch.equal(actual, expected)
-        weights = seeded(tuple(expected.shape), 1)
+        weights = seeded(tuple(expected.shape), seed=1)
         slopes = [torch.autograd.grad((y * weights).sum(), x)[0] for y in (actual, expected)]
         assert torch.allclose(*slopes, atol=1e-6)
 

@@ -10,19 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.errors import Refused
 from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.methods.rise import RiseParameters, random_masks
 from gradoscope.attribution.methods.smooth_grad import mirrored
+from gradoscope.attribution.methods.superpixels import superpixels
+from gradoscope.attribution.methods.xrai.segments import segments_of
 from gradoscope.attribution.noise import generator
 from gradoscope.attribution.score import Score
+from saliency.core import XRAI
 from scipy import ndimage
 from torch import Tensor, nn
 
+from tests.support.cheap_options import CAMS
 from tests.support.nets import Tiny, explain, random_picture, relative, seeded, wrap
+from tests.support.pair_guided import pair_guided
+from tests.support.relevance import relevance_of_tiny
 from tests.support.rule_activations import (
     Activation,
     ActivationWithRule,
@@ -32,13 +40,21 @@ from tests.support.rule_activations import (
 )
 
 SEED = 3
+ON_CNNS = [id for id, method in methods().items() if not method.transformers_only]
+ONE_CHANNEL = (*CAMS, "occlusion", "rise", "full_grad", "lime", "kernel_shap", "xrai")
+LOGITS_ONLY = ("deep_lift", "lrp")
 OPTIONS: dict[str, dict[str, Any]] = {
     "smooth_grad": {"samples": 3, "noise": 0.1},
     "integrated_gradients": {"steps": 3, "rule": "midpoint"},
     "blur_integrated_gradients": {"steps": 2, "max_sigma": 2.0, "schedule": "linear"},
     "gradient_shap": {"samples": 3, "baseline": "black"},
-    "grad_cam": {"relu": False},
+    **{id: {"relu": False} for id in CAMS},
     "occlusion": {"window": 4, "stride": 4, "fill": "black"},
+    "guided_integrated_gradients": {"steps": 3, "max_dist": 0.2},
+    "idgi": {"steps": 3},
+    "xrai": {"steps": 2},
+    **{id: {"samples": 20, "segments": 6, "fill": "black"} for id in ("lime", "kernel_shap")},
+    "rise": {"masks": 4, "cells": 2, "fill": "black"},
 }
 
 # form: (a fresh activation, the methods that are not defined for it)
@@ -188,25 +204,142 @@ class Reference:
         return self.slope(at[0.5]) * (at[0.0] - at[1.0]) + self.slope(at[1.5]) * (at[1.0] - at[2.0])
 
     def grad_cam(self) -> Tensor:
-        return self.cam(relu=False)
+        return self.cam(mean_gradient, relu=False)
 
-    def cam(self, relu: bool) -> Tensor:
+    def grad_cam_plus_plus(self) -> Tensor:
+        def weigh(features: Tensor, slopes: Tensor) -> Tensor:
+            alpha = slopes**2 / (2 * slopes**2 + features.sum((1, 2), keepdim=True) * slopes**3)
+            return (alpha.nan_to_num(0) * slopes.clamp(min=0)).sum((1, 2), keepdim=True) * features
+
+        return self.cam(weigh, relu=False)
+
+    def xgrad_cam(self) -> Tensor:
+        def weigh(features: Tensor, slopes: Tensor) -> Tensor:
+            shares = features / features.sum((1, 2), keepdim=True)
+            return (shares.nan_to_num(0) * slopes).sum((1, 2), keepdim=True) * features
+
+        return self.cam(weigh, relu=False)
+
+    def hires_cam(self) -> Tensor:
+        return self.cam(lambda features, slopes: features * slopes, relu=False)
+
+    def layer_cam(self) -> Tensor:
+        return self.cam(lambda features, slopes: features * slopes.clamp(min=0), relu=False)
+
+    def eigen_cam(self) -> Tensor:
+        def weigh(features: Tensor, slopes: Tensor) -> Tensor:
+            centred = (features - features.mean((1, 2), keepdim=True)).flatten(1)
+            direction = torch.linalg.eigh(centred @ centred.T).eigenvectors[:, -1]
+            sign = torch.sign((direction @ centred) @ centred.sum(0))
+            return (sign * direction[:, None] * centred).view_as(features)
+
+        return self.cam(weigh, relu=False)
+
+    def score_cam(self) -> Tensor:
+        def weigh(features: Tensor, slopes: Tensor) -> Tensor:
+            scores = []
+            for channel in features:
+                mask = F.interpolate(channel[None, None], self.model.size, mode="bilinear", align_corners=False)[0]
+                mask = (mask - mask.min()) / (mask.max() - mask.min()) if mask.max() > mask.min() else None
+                scores.append(-torch.inf if mask is None else self.scores((self.x * mask)[None]).item())
+            return torch.tensor(scores, dtype=torch.float64).softmax(0)[:, None, None] * features
+
+        return self.cam(weigh, relu=False)
+
+    def ablation_cam(self) -> Tensor:
+        def weigh(features: Tensor, slopes: Tensor) -> Tensor:
+            without = torch.stack([features * (torch.arange(len(features)) != k)[:, None, None] for k in range(8)])
+            score, *scores = self.formula(self.above(torch.cat((features[None], without))))
+            return (score - torch.stack(scores))[:, None, None] / score.abs() * features
+
+        return self.cam(weigh, relu=False)
+
+    def shapley_cam(self) -> Tensor:
+        def weigh(features: Tensor, slopes: Tensor) -> Tensor:
+            def at(factor: float) -> Tensor:
+                leaf = (factor * features[None]).requires_grad_()
+                return torch.autograd.grad(self.formula(self.above(leaf * 1)).sum(), leaf)[0][0]
+
+            curved = (at(1 + 1e-5) - at(1 - 1e-5)) / 2e-5
+            return (slopes - curved / 2).mean((1, 2), keepdim=True) * features
+
+        return self.cam(weigh, relu=False)
+
+    def full_grad(self) -> Tensor:
+        """The input, the normalisation of pixels, and each layer below the last feature map: ψ of each, enlarged."""
+        net: Any = self.classifier.network
+        function = net.activation
+
+        def fresh(values: Tensor) -> Tensor:
+            return function(values.clone())  # it may work in place
+
+        stages = [lambda x: (x - self.classifier.mean) / self.classifier.std, net.first, fresh, net.second, fresh]
+        parts, values = [self.x * self.slope(self.x)], self.x[None]
+        for place, stage in enumerate(stages):
+            before, values = values, stage(values).detach()
+
+            def after(values: Tensor, rest: Any = stages[place + 1 :]) -> Tensor:
+                for stage in rest:
+                    values = stage(values)
+                return self.formula(net.top(values))
+
+            with torch.no_grad():
+                step = (stage(before * (1 + 1e-6)) - stage(before * (1 - 1e-6))) / 2e-6
+            bias = values - step
+            if float(bias.abs().max()) > 1e-6 * float(values.abs().max()):
+                leaf = values.clone().requires_grad_()
+                parts.append((torch.autograd.grad(after(leaf * 1).sum(), leaf)[0] * bias)[0].detach())
+        total = 0
+        for part in parts:
+            sizes = part.abs() - part.abs().min()
+            map = (sizes / sizes.max()).sum(0)[None, None]
+            total = total + F.interpolate(map, self.model.size, mode="bilinear", align_corners=False)[0]
+        return total  # type: ignore[return-value]
+
+    def lime(self) -> Tensor:
+        """By the normal equations of the samples, with the intercept as a further column."""
+        labels, z, scores = self.hidden("lime")
+        near = torch.exp(-(((1 - z.mean(1) ** 0.5) / 0.25) ** 2)).diag()
+        columns = torch.cat((z, torch.ones(len(z), 1, dtype=z.dtype)), 1)
+        penalty = torch.eye(columns.shape[1], dtype=z.dtype)
+        penalty[-1, -1] = 0
+        found = torch.linalg.solve(columns.T @ near @ columns + penalty, columns.T @ near @ scores)
+        return found[labels][None]
+
+    def kernel_shap(self) -> Tensor:
+        """By elimination of the last superpixel, whose weight is what the others leave."""
+        labels, z, scores = self.hidden("kernel_shap")
+        whole, empty = self.scores(torch.stack((self.x, torch.zeros_like(self.x))))
+        others = z[:, :-1] - z[:, -1:]
+        found = torch.linalg.lstsq(others, (scores - empty - z[:, -1] * (whole - empty))[:, None]).solution[:, 0]
+        return torch.cat((found, (whole - empty - found.sum())[None]))[labels][None].detach()
+
+    def hidden(self, method: str) -> tuple[Tensor, Tensor, Tensor]:
+        """The superpixel of each pixel, which are visible in each sample, and its score."""
+        labels = superpixels(self.x, OPTIONS[method]["segments"], 10)
+        samples = methods()[method].draw(OPTIONS[method]["samples"], int(labels.max()) + 1, SEED)  # type: ignore[attr-defined]
+        z = torch.stack(list(samples))
+        return labels, z, torch.cat([self.scores((self.x * visible[labels])[None]) for visible in z]).detach()
+
+    def above(self, maps: Tensor) -> Tensor:
+        """What lies above the last activation where that is a module, above the convolution before it else."""
+        net: Any = self.classifier.network
+        return net.top(maps if isinstance(self.activation, nn.Module) else net.activation(maps))
+
+    def cam(self, weigh: Callable[[Tensor, Tensor], Tensor], relu: bool) -> Tensor:
         """Of the last activation where that is a module, of the convolution before it where it is none."""
         net: Any = self.classifier.network
         normalised = (self.x[None] - self.classifier.mean) / self.classifier.std
         features = net.second(net.activation(net.first(normalised)))[0]
         if isinstance(self.activation, nn.Module):
             features = net.activation(features)
-            above = net.top
-        else:
-            above = lambda maps: net.top(net.activation(maps))  # noqa: E731
-        weights = slope(lambda maps: self.formula(above(maps)), features.detach()).mean((1, 2), keepdim=True)
-        cam = (weights * features).sum(0)
+        slopes = slope(lambda maps: self.formula(self.above(maps)), features.detach())
+        cam = weigh(features.detach(), slopes).sum(0)
         cam = cam.relu() if relu else cam
         return F.interpolate(cam[None, None], self.model.size, mode="bilinear", align_corners=False)[0].detach()
 
     def guided_grad_cam(self) -> Tensor:
-        return self.guided_backprop() * self.cam(relu=True)
+        return self.guided_backprop() * self.cam(mean_gradient, relu=True)
 
     def occlusion(self) -> Tensor:
         values = torch.zeros(1, *self.model.size, dtype=torch.float64)
@@ -217,6 +350,41 @@ class Reference:
                 covered[square] = 0
                 values[square] = (self.scores(self.x[None]) - self.scores(covered[None])).item()
         return values
+
+    def guided_integrated_gradients(self) -> Tensor:
+        def gradient(at: np.ndarray) -> np.ndarray:  # by autograd: the smaller of two decides where the path goes
+            leaf = torch.from_numpy(at)[None].requires_grad_()
+            return torch.autograd.grad(self.scores(leaf).sum(), leaf)[0][0].numpy()
+
+        return pair_guided(self.x, gradient, steps=3, max_dist=0.2)
+
+    def idgi(self) -> Tensor:
+        edges, points = ([(11 ** (i / 6) - 1) / 10 for i in range(first, 7, 2)] for first in (0, 1))
+        scores = [self.scores((self.x * edge)[None]).item() for edge in edges]
+        squares = [self.slope(self.x * point) ** 2 for point in points]
+        return sum(s / s.sum() * (b - a) for s, a, b in zip(squares, scores, scores[1:], strict=False))  # type: ignore[return-value]
+
+    def xrai(self) -> Tensor:
+        edges, points = ([(11 ** (i / 4) - 1) / 10 for i in range(first, 5, 2)] for first in (0, 1))
+        total = torch.zeros_like(self.x)
+        for start in (torch.zeros_like(self.x), torch.ones_like(self.x)):
+            for point, width in zip(points, (edges[1] - edges[0], edges[2] - edges[1]), strict=True):
+                total += self.slope(start + point * (self.x - start)) * (self.x - start) * width / 2
+        segments = list(segments_of(self.x.permute(1, 2, 0).numpy(), 5))
+        return torch.from_numpy(XRAI._xrai(total.sum(0).numpy(), segments, integer_segments=False)[0])[None]
+
+    def lrp(self) -> Tensor:
+        net: Any = self.classifier.network
+        x = (self.x[None] - self.classifier.mean) / self.classifier.std
+        return relevance_of_tiny(net, x, getattr(net, "pool", nn.AdaptiveAvgPool2d(1)), self.model.score.target)
+
+    def rise(self) -> Tensor:
+        masks = random_masks(RiseParameters(**OPTIONS["rise"]), self.model.size, SEED)
+        return mean(self.scores((self.x * mask)[None]).item() * mask.double() / 0.5 for mask in masks)
+
+
+def mean_gradient(features: Tensor, slopes: Tensor) -> Tensor:
+    return slopes.mean((1, 2), keepdim=True) * features
 
 
 def slope(function: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
@@ -246,23 +414,23 @@ def check(method: str, model: Model, activation: Activation, refused: bool) -> N
         return
     values, expected = given(), getattr(reference, method)()
     assert values.shape == expected.shape
-    assert values.shape[0] == (1 if method in ("grad_cam", "occlusion") else reference.classifier.channels)
+    assert values.shape[0] == (1 if method in ONE_CHANNEL else reference.classifier.channels)
     assert float(expected.abs().max()) > 0
     assert relative(values, expected) < 1e-6
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", ON_CNNS)
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_of_activation(form: str, method: str) -> None:
     activation, undefined = FORMS[form]
     check(method, PLAIN, activation(), refused=method in undefined)
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", ON_CNNS)
 @pytest.mark.parametrize("name", MODELS)
 def test_forms_of_network(name: str, method: str) -> None:
     model = MODELS[name]
-    check(method, model, nn.ReLU(inplace=True), refused=method == "deep_lift" and model.score.kind != "logit")
+    check(method, model, nn.ReLU(inplace=True), refused=method in LOGITS_ONLY and model.score.kind != "logit")
 
 
 @pytest.mark.parametrize("method", ["guided_backprop", "deconvolution", "deep_lift"])

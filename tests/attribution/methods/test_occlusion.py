@@ -38,7 +38,7 @@ def test_against_a_loop(size: tuple[int, int], window: int, stride: int) -> None
     network, x = wrap(Tiny()), random_picture(size[0], seed=3, width=size[1])
     options = {"window": window, "stride": stride, "fill": "mean"}
     yielded, actual = finish(steps_of("occlusion", network, x, score=Score(1), **options))
-    expected, squares = naive(network, x, window, stride, make_baseline("mean", x, 0))
+    expected, squares = naive(network, x, window, stride, make_baseline("mean", x, seed=0))
     assert actual.values.shape == (1, *size)
     assert torch.allclose(actual.values[0], expected, atol=1e-6)
     method = find_method("occlusion")
@@ -51,7 +51,7 @@ def test_against_a_loop(size: tuple[int, int], window: int, stride: int) -> None
 def test_fills(fill: str) -> None:
     network, x = wrap(Tiny()), random_picture(seed=3)
     actual = explain("occlusion", network, x, score=Score(1), window=4, stride=2, fill=fill, seed=2)
-    expected, _ = naive(network, x, 4, 2, make_baseline(fill, x, 2))
+    expected, _ = naive(network, x, window=4, stride=2, fill=make_baseline(fill, x, seed=2))
     assert torch.allclose(actual.values[0], expected, atol=1e-6)
 
 

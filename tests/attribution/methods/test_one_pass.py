@@ -20,7 +20,10 @@ def together(method: str, network, pictures: Tensor, score: Score) -> tuple[Tens
 
 
 def test_these_are_methods_of_one_pass() -> None:
-    assert METHODS == ["deconvolution", "vanilla_gradient", "guided_backprop", "input_x_gradient", "grad_cam"]
+    assert list(METHODS) == [
+        *("deconvolution", "vanilla_gradient", "guided_backprop", "input_x_gradient", "grad_cam"),
+        *("grad_cam_plus_plus", "eigen_cam", "hires_cam", "xgrad_cam", "layer_cam", "shapley_cam"),
+    ]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -42,7 +45,7 @@ def test_pictures_of_a_pass_do_not_mix(method: str, kind: str) -> None:
 def test_pictures_of_a_pass_do_not_mix_in_large_networks(method: str, architecture: str) -> None:
     """Their activations are smooth, so rounding flips no kinks."""
     network, targets = classifier(architecture, 96), (281, 0, 999)
-    pictures = torch.stack([random_picture(96, seed=seed) for seed in range(3)])
+    pictures = torch.stack([random_picture(side=96, seed=seed) for seed in range(3)])
     values, _ = together(method, network, pictures, Score(targets))
     for picture, target, actual in zip(pictures, targets, values, strict=True):
         assert relative(actual, explain(method, network, picture, score=Score(target)).values) < 1e-4

@@ -188,7 +188,7 @@ def test_deep_lift_against_captum(baseline: float) -> None:
         *(nn.Conv2d(6, 6, 3), nn.LeakyReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5), nn.Tanh()),
         *(nn.Linear(5, 5), nn.Sigmoid(), nn.Linear(5, 5), nn.Softplus(), nn.Linear(5, 3)),
     )
-    model, x = wrap(network, 16).double(), random_picture(16).double()
+    model, x = wrap(network, side=16).double(), random_picture(side=16).double()
     leaf = x[None].clone().requires_grad_()
     expected = DeepLift(model).attribute(leaf, torch.full_like(leaf, baseline), target=1)[0]
     actual = explain("deep_lift", model, x, score=Score(1), baseline="white" if baseline else "black")

@@ -98,7 +98,7 @@ def test_error_estimate_by_hand(steps: int) -> None:
 def test_error_estimate_is_no_less_than_the_error(method: str) -> None:
     """Against the map of very many steps, on networks with many kinks."""
     for seed in range(2):
-        network, x = wrap(Tiny(seed=seed), side=12), random_picture(12, seed)
+        network, x = wrap(Tiny(seed=seed), side=12), random_picture(side=12, seed=seed)
         exact = explain(method, network, x, steps=300, micro_batch=100).values
         for steps in (8, 20):
             actual = explain(method, network, x, steps=steps, micro_batch=20)
@@ -141,13 +141,18 @@ def test_black_picture_gives_zeros_and_no_relative_error(method: str) -> None:
 
 
 def test_completeness() -> None:
-    assert completeness(5, 1, 4.4) == {"expected": 4, "attributed": 4.4, "relative_error": pytest.approx(0.1)}
-    assert completeness(1, 5, -4.4)["relative_error"] == pytest.approx(-0.1)  # signed: below what was expected
-    assert completeness(100, 99.1, 0.9)["relative_error"] is None
-    assert completeness(100, 98.9, 1.1)["relative_error"] == pytest.approx(0, abs=1e-9)
-    assert completeness(-100, -99.1, 0.9)["relative_error"] is None
-    assert completeness(0, 0, 0)["reason"]
-    assert completeness(1e-30, 0, 1e-30)["relative_error"] == pytest.approx(0)
+    assert completeness(score=5, baseline_score=1, attributed=4.4) == {
+        "expected": 4,
+        "attributed": 4.4,
+        "relative_error": pytest.approx(0.1),
+    }
+    below = completeness(score=1, baseline_score=5, attributed=-4.4)
+    assert below["relative_error"] == pytest.approx(-0.1)  # signed: below what was expected
+    assert completeness(score=100, baseline_score=99.1, attributed=0.9)["relative_error"] is None
+    assert completeness(score=100, baseline_score=98.9, attributed=1.1)["relative_error"] == pytest.approx(0, abs=1e-9)
+    assert completeness(score=-100, baseline_score=-99.1, attributed=0.9)["relative_error"] is None
+    assert completeness(score=0, baseline_score=0, attributed=0)["reason"]
+    assert completeness(score=1e-30, baseline_score=0, attributed=1e-30)["relative_error"] == pytest.approx(0)
 
 
 def test_score_that_is_not_finite_fails() -> None:

@@ -45,7 +45,7 @@ def naive(network: Tiny, x: Tensor, samples: int, kind: str, seed: int) -> tuple
 def test_against_a_loop(kind: str, samples: int) -> None:
     network, x = wrap(Tiny()).double(), random_picture(seed=1).double()
     actual = explain(SHAP, network, x, samples=samples, baseline=kind, seed=9)
-    values, expected = naive(network, x, samples, kind, 9)
+    values, expected = naive(network, x, samples, kind, seed=9)
     assert relative(actual.values, values) < 1e-12
     record = actual.diagnostics["completeness"]
     assert record["expected"] == pytest.approx(expected)
@@ -102,10 +102,10 @@ def test_micro_batch_does_not_matter(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", BASELINES)
 def test_linear_score_is_complete_with_any_samples(kind: str) -> None:
-    """W ⊙ (x − mean of the baselines): the places do not matter."""
+    """W ⊙ (x − mean of the baselines): it does not matter which α the samples draw."""
     network, x = Linear(), random_picture(seed=4)
     actual = explain(SHAP, wrap(network), x, samples=3, baseline=kind, seed=5)
-    baselines = [make_baseline(kind, x, 5, k if kind == "noise" else 0) for k in range(3)]
+    baselines = [make_baseline(kind, x, seed=5, index=k if kind == "noise" else 0) for k in range(3)]
     assert torch.allclose(actual.values, network.weight[0] * (x - sum(baselines) / 3), atol=1e-5)
     record = actual.diagnostics["completeness"]
     assert record["attributed"] == pytest.approx(record["expected"], rel=1e-4)
@@ -123,7 +123,7 @@ def test_quadratic_score_converges_to_its_integral() -> None:
     assert many < few / 3
 
 
-def test_every_sample_draws_its_own_place_and_noise() -> None:
+def test_every_sample_draws_its_own_alpha_and_noise() -> None:
     shown: list[Tensor] = []
 
     class Keeping(Linear):
@@ -159,7 +159,7 @@ def test_estimates_on_the_way() -> None:
     network, x = wrap(Tiny()).double(), random_picture().double()
     yielded, attribution = finish(steps_of(SHAP, network, x, samples=10))
     assert [(step.done, step.total) for step in yielded] == [(4, 10), (8, 10), (10, 10)]
-    assert relative(yielded[0].estimate, naive(network, x, 4, "noise", 0)[0]) < 1e-12
+    assert relative(yielded[0].estimate, naive(network, x, samples=4, kind="noise", seed=0)[0]) < 1e-12
     assert torch.equal(yielded[-1].estimate, attribution.values)
 
 

@@ -49,7 +49,7 @@ def test_variants(variant: str, samples: int) -> None:
     """The variance is the population's."""
     network, x = wrap(Tiny()).double(), (random_picture(seed=1) * 0.5 + 0.2).double()
     actual = explain("smooth_grad", network, x, samples=samples, noise=0.3, variant=variant, seed=9)
-    assert relative(actual.values, naive(network, x, samples, 0.3, 9)[variant]) < 1e-10
+    assert relative(actual.values, naive(network, x, samples, share=0.3, seed=9)[variant]) < 1e-10
     assert actual.diagnostics["gradient_evaluations"] == samples
 
 
@@ -173,5 +173,5 @@ def test_estimates_on_the_way() -> None:
     network, x = wrap(Tiny()).double(), random_picture().double()
     yielded, attribution = finish(steps_of("smooth_grad", network, x, samples=10, noise=0.2))
     assert [(step.done, step.total) for step in yielded] == [(4, 10), (8, 10), (10, 10)]
-    assert relative(yielded[0].estimate, naive(network, x, 4, 0.2, 0)["mean"]) < 1e-12
+    assert relative(yielded[0].estimate, naive(network, x, samples=4, share=0.2, seed=0)["mean"]) < 1e-12
     assert torch.equal(yielded[-1].estimate, attribution.values)

@@ -14,7 +14,7 @@ from tests.support.nets import Tiny, explain, random_picture, wrap
 
 
 def test_the_next_classes_by_their_logits_and_one_of_the_rest() -> None:
-    model, picture = wrap(Tiny(classes=9), side=12, classes=9), random_picture(12)
+    model, picture = wrap(Tiny(classes=9), side=12, classes=9), random_picture(side=12)
     subject = explained_map(model=model, picture=picture)
     actual = measure("class_sensitivity", subject)
     ranked = [k for k in model(picture[None])[0].argsort(descending=True).tolist() if k != 0]

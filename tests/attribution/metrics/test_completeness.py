@@ -17,7 +17,7 @@ from tests.support.nets import Tiny, explain, random_picture, wrap
 
 def computed_map(method: str, error: float | None = None, **options: object) -> ExplainedMap:
     """A map with the diagnostics of its computation, or with this completeness error in their place."""
-    model, picture = wrap(Tiny(seed=2), side=12), random_picture(12)
+    model, picture = wrap(Tiny(seed=2), side=12), random_picture(side=12)
     attribution = explain(method, model, picture, **options)
     diagnostics = dict(attribution.diagnostics)
     if error is not None:
@@ -42,7 +42,7 @@ def test_sums_are_those_of_map_and_scores(method: str) -> None:
 
 def test_incomplete_maps_say_whether_more_steps_may_help() -> None:
     """Judged by whether the steps so far have helped."""
-    subject = computed_map("integrated_gradients", -0.2, steps=20)
+    subject = computed_map("integrated_gradients", error=-0.2, steps=20)
     for half, helps in ((0.5, True), (0.25, False), (None, None)):
         record = {**subject.diagnostics["completeness"], **({} if half is None else {"half_error": half})}
         figures = measure("completeness", dataclasses.replace(subject, diagnostics={"completeness": record})).figures
@@ -51,11 +51,11 @@ def test_incomplete_maps_say_whether_more_steps_may_help() -> None:
             "parameter": "steps", "value": 20, "most": False, "helps": helps, "tolerance": True
         }  # fmt: skip
         assert figures.get("half_error") == half
-    remedy = measure("completeness", computed_map("gradient_shap", 0.1, samples=10)).figures["remedy"]
+    remedy = measure("completeness", computed_map("gradient_shap", error=0.1, samples=10)).figures["remedy"]
     assert remedy == {"parameter": "samples", "value": 10, "most": False, "helps": None, "tolerance": False}
     most = dataclasses.replace(subject, parameters=subject.method.Parameters(steps=2000))
     assert measure("completeness", most).figures["remedy"]["most"]
-    assert measure("completeness", computed_map("deep_lift", 0.1)).figures["remedy"] is None
+    assert measure("completeness", computed_map("deep_lift", error=0.1)).figures["remedy"] is None
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_incomplete_maps_say_whether_more_steps_may_help() -> None:
     [({"rule": "midpoint"}, True), ({"rule": "gauss_legendre"}, False), ({"tolerance": 0.01}, False)],
 )
 def test_a_tolerance_is_named_only_where_it_can_be_set(options: dict[str, object], offered: bool) -> None:
-    figures = measure("completeness", computed_map("integrated_gradients", 0.2, steps=20, **options)).figures
+    figures = measure("completeness", computed_map("integrated_gradients", error=0.2, steps=20, **options)).figures
     assert figures["remedy"]["tolerance"] is offered
 
 
@@ -74,7 +74,7 @@ def test_no_steps_help_where_the_score_jumps() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) + 5 * (x.mean((1, 2, 3)) > 0.2)[:, None]
 
-    model, picture = wrap(Jump(), side=12), random_picture(12)
+    model, picture = wrap(Jump(), side=12), random_picture(side=12)
     for steps in (50, 500):
         attribution = explain("integrated_gradients", model, picture, steps=steps)
         subject = explained_map("integrated_gradients", model, picture, attribution.values, steps=steps)
@@ -87,10 +87,12 @@ def test_no_steps_help_where_the_score_jumps() -> None:
 
 
 def test_complete_maps_have_no_remedy() -> None:
-    figures = measure("completeness", computed_map("integrated_gradients", 0.04)).figures
+    figures = measure("completeness", computed_map("integrated_gradients", error=0.04)).figures
     assert figures["complete"]
     assert "remedy" not in figures
-    assert not measure("completeness", computed_map("integrated_gradients", 0.04), tolerance=0.01).figures["complete"]
+    assert not measure("completeness", computed_map("integrated_gradients", error=0.04), tolerance=0.01).figures[
+        "complete"
+    ]
 
 
 def test_nothing_to_share_out() -> None:

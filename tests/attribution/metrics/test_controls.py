@@ -22,7 +22,7 @@ def test_moves_are_steps_of_a_grid_and_never_the_maps_own_place(draws: int, n: i
 
 def test_displaced_maps_are_the_map_elsewhere() -> None:
     values = random_picture(8, width=12)
-    for row, column in moves((8, 12), 3, seed=0):
+    for row, column in moves((8, 12), draws=3, seed=0):
         assert torch.equal(
             moved(values, (row, column)), torch.from_numpy(np.roll(values.numpy(), (row, column), (1, 2)))
         )
@@ -42,7 +42,7 @@ def test_chance_maps_are_called_better_no_more_often_than_promised() -> None:
     for trial in range(400):
         field = gaussian_filter(rng.normal(size=(40, 40)), 6, mode="wrap")  # how much is lost where a blob is centred
         row, column = rng.integers(40, size=2)
-        drawn = [field[(row + r) % 40, (column + c) % 40] for r, c in moves((40, 40), 24, seed=trial)]
+        drawn = [field[(row + r) % 40, (column + c) % 40] for r, c in moves((40, 40), draws=24, seed=trial)]
         called += against(field[row, column], drawn, 1, 0.0) == "better"
     assert called / 400 <= 0.05 + 2 * (0.04 * 0.96 / 400) ** 0.5
 

@@ -13,7 +13,7 @@ from tests.support.explained_maps import explained_map, run
 from tests.support.nets import Tiny, wrap
 
 METRICS = list(metrics())
-QUICK = {"deletion": {"steps": 5}, "insertion": {"steps": 5}, "max_sensitivity": {"samples": 3}}
+QUICK = {"deletion": {"steps": 5}, "insertion": {"steps": 5}, "max_sensitivity": {"samples": 3}, "road": {"steps": 3}}
 COMPLETENESS = {"completeness": {"expected": 1.0, "attributed": 1.1, "relative_error": 0.1}}
 
 

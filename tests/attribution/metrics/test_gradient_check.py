@@ -15,7 +15,7 @@ from tests.support.nets import Quadratic, Tiny, classifier, random_picture, wrap
 
 @pytest.mark.parametrize("network", [Tiny(), Tiny(nn.SiLU(), seed=3), Quadratic()])
 def test_the_gradient_passes(network: nn.Module) -> None:
-    subject = explained_map(model=wrap(network), picture=random_picture(8))
+    subject = explained_map(model=wrap(network), picture=random_picture(side=8))
     figures = measure("gradient_check", subject).figures
     assert figures["passed"]
     assert figures["relative_error"] < 1e-4
@@ -26,7 +26,7 @@ def test_the_gradient_passes(network: nn.Module) -> None:
 
 def test_slopes_of_a_closed_form() -> None:
     """Of y = Σ (a x² + b x) the slope along v is Σ (2 a x + b) v, and central differences have no error."""
-    network, picture = Quadratic(), random_picture(8)
+    network, picture = Quadratic(), random_picture(side=8)
     subject = explained_map(model=wrap(network), picture=picture)
     figures = measure("gradient_check", subject, directions=3, step=0.01).figures
     exact = (2 * network.square[0] * picture + network.weight[0]).detach().double()
@@ -104,7 +104,7 @@ class Pooled(nn.Module):
 
 def half_flat(side: int = 32) -> Tensor:
     """Noise on the left, one grey on the right."""
-    picture = random_picture(side)
+    picture = random_picture(side=side)
     picture[:, :, side // 2 :] = 0.5
     return picture
 

@@ -76,7 +76,7 @@ def test_the_formula_by_hand(method: str) -> None:
     assert figures["infidelity"] == pytest.approx(mine["unexplained"] * (changes**2).mean(), rel=1e-4)
     assert figures["constant"] == pytest.approx(expected(np.ones((1, 12, 12))), rel=1e-4, abs=1e-6)
     assert figures["gaussian"] == pytest.approx(expected(centred_gaussian((12, 12)).numpy()), rel=1e-4, abs=1e-6)
-    elsewhere = [expected(of(np.roll(values, move, (1, 2)))) for move in moves((12, 12), 3, 3)]
+    elsewhere = [expected(of(np.roll(values, move, (1, 2)))) for move in moves((12, 12), draws=3, seed=3)]
     for actual, wanted in zip(figures["displaced"], elsewhere, strict=True):
         assert actual == pytest.approx(wanted, rel=1e-4, abs=1e-6)
     shares = [one["unexplained"] for one in elsewhere]
@@ -86,19 +86,19 @@ def test_the_formula_by_hand(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["vanilla_gradient", "input_x_gradient"])
 def test_the_gradient_of_a_linear_score_predicts_everything(method: str) -> None:
-    subject = explained_map(method, wrap(Linear()), random_picture(8))
+    subject = explained_map(method, wrap(Linear()), random_picture(side=8))
     figures = measure("infidelity", subject, replacement="black").figures
     assert figures["unexplained"] == pytest.approx(0, abs=1e-9)
     assert figures["scale"] == pytest.approx(1, rel=1e-5)
     assert figures["correlation"] == pytest.approx(1)
-    spoiled = explained_map(method, wrap(Linear()), random_picture(8), values=seeded((3, 8, 8), 9))
+    spoiled = explained_map(method, wrap(Linear()), random_picture(side=8), values=seeded((3, 8, 8), seed=9))
     assert measure("infidelity", spoiled, replacement="black").figures["unexplained"] > 0.5
 
 
 @pytest.mark.parametrize("method", ["vanilla_gradient", "input_x_gradient"])
 def test_a_map_with_its_signs_changed_predicts_nothing(method: str) -> None:
-    right = explained_map(method, wrap(Linear()), random_picture(8))
-    subject = explained_map(method, wrap(Linear()), random_picture(8), values=-right.values)
+    right = explained_map(method, wrap(Linear()), random_picture(side=8))
+    subject = explained_map(method, wrap(Linear()), random_picture(side=8), values=-right.values)
     figures = measure("infidelity", subject, replacement="black").figures
     assert figures["scale"] == 0
     assert figures["unexplained"] == 1
@@ -164,7 +164,7 @@ def test_a_map_of_zeros_and_a_flat_score_have_a_reason() -> None:
 
 
 def test_squares_lie_within_and_come_from_the_seed() -> None:
-    picture = make_baseline("mean", random_picture(9, width=16), 0)
+    picture = make_baseline("mean", random_picture(9, width=16), seed=0)
     drawn = torch.stack([draw_square((9, 16), 0, k).mask(picture) for k in range(50)])
     assert torch.equal(drawn[3], draw_square((9, 16), 0, 3).mask(picture))
     assert not torch.equal(drawn, torch.stack([draw_square((9, 16), 1, k).mask(picture) for k in range(50)]))

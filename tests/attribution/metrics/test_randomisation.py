@@ -49,8 +49,8 @@ def test_a_signal_keeps_its_size_through_many_random_layers() -> None:
     deep = nn.Sequential(*(nn.Sequential(nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()) for _ in range(40)))
     model = wrap(nn.Sequential(nn.Conv2d(3, 16, 3), deep, nn.Flatten(), nn.Linear(16 * 36, 3)))
     for layer in layers_with_weights(model):
-        randomise(layer, 0)
-    assert 1e-2 < float(model(random_picture(8)[None]).std()) < 1e2
+        randomise(layer, seed=0)
+    assert 1e-2 < float(model(random_picture(side=8)[None]).std()) < 1e2
 
 
 def test_every_weight_is_drawn_and_comes_from_the_seed() -> None:
@@ -80,9 +80,9 @@ def test_slopes_of_a_prelu_are_initialised_again() -> None:
     )
     model.network[1].weight.data.fill_(0.9)
     for layer in layers_with_weights(model):
-        randomise(layer, 0)
+        randomise(layer, seed=0)
     assert model.network[1].weight.tolist() == pytest.approx([0.1] * 4)
-    x = random_picture(8)[None]
+    x = random_picture(side=8)[None]
     bent = model(x) + model(-x) - 2 * model(torch.zeros_like(x))
     assert float(bent.abs().max()) > 0.05
 
@@ -106,7 +106,7 @@ def test_a_layer_scale_is_no_layer_and_keeps_its_size(shape: tuple[int, ...]) ->
     copy = private_copy(wrap(network))
     assert [names(layer) for layer in layers_with_weights(copy)] == [["head"], ["block"], ["", "stem"]]
     for layer in layers_with_weights(copy):
-        randomise(layer, 0)
+        randomise(layer, seed=0)
     drawn = copy.network.gamma
     assert sorted(drawn.flatten().tolist()) == pytest.approx(network.gamma.flatten().tolist(), rel=1e-6)
     assert not torch.equal(drawn, network.gamma)
@@ -124,7 +124,7 @@ def test_layers_of_convnext() -> None:
     assert sorted(held) == sorted(kernels)
     copy = private_copy(wrap(network, side=32))
     for layer in layers_with_weights(copy):
-        randomise(layer, 0)
+        randomise(layer, seed=0)
     scales = [p for name, p in copy.network.named_parameters() if name.endswith("layer_scale")]
     assert len(scales) == 2
     assert all(float(scale.abs().max()) == pytest.approx(1e-6) for scale in scales)
@@ -136,18 +136,18 @@ def test_norms_of_whole_maps_are_initialised_again() -> None:
     copy = private_copy(wrap(network))
     assert len(layers_with_weights(copy)) == 2
     for layer in layers_with_weights(copy):
-        randomise(layer, 0)
+        randomise(layer, seed=0)
     assert float((copy.network[1].weight - 1).abs().max()) == 0
 
 
 def test_stages_against_maps_of_networks_made_by_hand() -> None:
-    subject = explained_map(picture=random_picture(12))
+    subject = explained_map(picture=random_picture(side=12))
     actual = measure("randomisation", subject)
     assert actual.figures["layers"] == 3
     assert [stage["layer"] for stage in actual.figures["stages"]] == ["head", "second", "first"]
     network = deepcopy(subject.classifier.network)
     for stage, layer in zip(actual.figures["stages"], layers_with_weights(wrap(network, side=12)), strict=True):
-        randomise(layer, 0)
+        randomise(layer, seed=0)
         values = explain("vanilla_gradient", wrap(network, side=12), subject.picture).values
         assert torch.equal(values, actual.maps[str(stage["count"])])
         one, other = (v.double().abs().sum(0).numpy() for v in (subject.values, values))

@@ -33,13 +33,13 @@ def test_against_captum_called_directly(method: str) -> None:
 
 
 def test_a_linear_score_has_the_same_gradient_everywhere() -> None:
-    subject = explained_map(model=wrap(Linear()), picture=random_picture(8))
+    subject = explained_map(model=wrap(Linear()), picture=random_picture(side=8))
     assert measure("max_sensitivity", subject).figures["max_sensitivity"] == pytest.approx(0, abs=1e-6)
 
 
 def test_of_a_closed_form() -> None:
     """The gradient is 2 a x + b, so it moves by 2 a ε."""
-    network, picture = Quadratic(), random_picture(8)
+    network, picture = Quadratic(), random_picture(side=8)
     subject = explained_map(model=wrap(network), picture=picture)
     moved = [float((2 * network.square[0] * nudge(subject, k, 0.05)).norm() / subject.values.norm()) for k in range(6)]
     actual = measure("max_sensitivity", subject, samples=6, radius=0.05).figures["max_sensitivity"]

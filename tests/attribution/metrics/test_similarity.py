@@ -14,7 +14,7 @@ from tests.support.nets import random_picture, seeded
 
 @pytest.mark.parametrize("ties", [False, True])
 def test_rank_correlation(ties: bool) -> None:
-    one, other = seeded((20, 30)), seeded((20, 30), 1)
+    one, other = seeded((20, 30)), seeded((20, 30), seed=1)
     other = other + 0.5 * one
     if ties:
         one, other = one.relu(), other.round()
@@ -29,19 +29,19 @@ def test_constant_maps_have_no_rank() -> None:
 def test_ssim(size: tuple[int, int]) -> None:
     one = rescaled(seeded(size).double())
     for share in (0.0, 0.5, 1.0):
-        other = rescaled(share * one + (1 - share) * rescaled(seeded(size, 1).double()))
+        other = rescaled(share * one + (1 - share) * rescaled(seeded(size, seed=1).double()))
         expected = structural_similarity(one.numpy(), other.numpy(), data_range=1)
         assert ssim(one, other) == pytest.approx(expected, abs=1e-9)
 
 
 def test_ssim_of_maps_smaller_than_its_window() -> None:
-    one, other = rescaled(seeded((5, 4)).double()), rescaled(seeded((5, 4), 1).double())
+    one, other = rescaled(seeded((5, 4)).double()), rescaled(seeded((5, 4), seed=1).double())
     expected = structural_similarity(one.numpy(), other.numpy(), data_range=1, win_size=3)
     assert ssim(one, other) == pytest.approx(expected, abs=1e-9)
 
 
 def test_importance_is_absolute_for_pixels_and_as_it_is_for_cams() -> None:
-    values = random_picture(4) - 0.5
+    values = random_picture(side=4) - 0.5
     assert torch.equal(importance(values, find_method("vanilla_gradient")), values.double().abs().sum(0))
     assert torch.equal(importance(values[:1], find_method("vanilla_gradient")), values[0].double().abs())  # grey
     for method in ("grad_cam", "occlusion"):

@@ -16,7 +16,7 @@ from tests.support.nets import Tiny, explain, random_picture, wrap
 
 
 def trials_of(method: str, model: nn.Module, **options: object) -> dict[str, dict[str, float]]:
-    subject = explained_map(method, wrap(model, side=12), random_picture(12), **options)
+    subject = explained_map(method, wrap(model, side=12), random_picture(side=12), **options)
     figures = measure("stability", subject).figures
     return {trial["id"]: trial for trial in figures["trials"]}
 
@@ -45,7 +45,7 @@ def test_a_network_that_does_not_see_a_shift() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return (x**2).sum((2, 3))
 
-    subject = explained_map(model=wrap(Even(), side=12), picture=random_picture(12))
+    subject = explained_map(model=wrap(Even(), side=12), picture=random_picture(side=12))
     actual = measure("stability", subject)
     assert torch.allclose(actual.maps["shift"][..., :-1], subject.values[..., :-1])
     shift = next(trial for trial in actual.figures["trials"] if trial["id"] == "shift")
@@ -54,7 +54,7 @@ def test_a_network_that_does_not_see_a_shift() -> None:
 
 
 def test_maps_are_those_of_the_changed_pictures() -> None:
-    subject = explained_map(picture=random_picture(12))
+    subject = explained_map(picture=random_picture(side=12))
     actual = measure("stability", subject)
     model = subject.classifier
     for name, changed in {"mirror": subject.picture.flip(-1), "jpeg": jpeg_compressed(subject.picture, 75)}.items():

@@ -100,7 +100,7 @@ def test_a_dependency_that_is_missing_or_too_old_is_named(monkeypatch):
 @pytest.mark.parametrize("denied", ["store", "index"])
 def test_a_store_that_may_not_be_read_is_reported(tmp_path, monkeypatch, denied):
     """Not as damaged, or as one that will be rebuilt."""
-    Store(tmp_path / "store", 10**6, 3600).create("r", {})
+    Store(tmp_path / "store", max_bytes=10**6, max_age=3600).create("r", {})
     access = os.access
     monkeypatch.setattr(
         store.os, "access", lambda path, mode: denied not in os.path.basename(path) and access(path, mode)
@@ -181,7 +181,7 @@ def test_downloads_need_a_folder(tmp_path):
 
 
 def test_what_the_store_holds_is_reported(tmp_path):
-    kept = Store(tmp_path / "store", 10**6, 1e9)
+    kept = Store(tmp_path / "store", max_bytes=10**6, max_age=1e9)
     kept.create("one", {"status": "done"})
     kept.close()
     assert "1 explanations, 0 B" in only(store.store, "store").detail
@@ -242,11 +242,11 @@ def test_a_port_with_a_gradoscope_is_as_it_should_be(tmp_path):
 
 
 def test_allowed_hosts_must_fit_the_address():
-    assert only(network.answers).verdict == "ok"
-    assert "GRADOSCOPE_ALLOWED_HOSTS" in only(network.answers, host="0.0.0.0").remedy
-    assert only(network.answers, host="0.0.0.0", allowed_hosts=["*"]).verdict == "attention"
-    assert only(network.answers, host="0.0.0.0", allowed_hosts=["lab.example"]).verdict == "ok"
-    assert only(network.answers, allowed_hosts=[]).verdict == "wrong"
+    assert only(network.host_names).verdict == "ok"
+    assert "GRADOSCOPE_ALLOWED_HOSTS" in only(network.host_names, host="0.0.0.0").remedy
+    assert only(network.host_names, host="0.0.0.0", allowed_hosts=["*"]).verdict == "attention"
+    assert only(network.host_names, host="0.0.0.0", allowed_hosts=["lab.example"]).verdict == "ok"
+    assert only(network.host_names, allowed_hosts=[]).verdict == "wrong"
 
 
 def test_keys_are_counted_and_never_shown(tmp_path):

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from pathlib import Path
 
 import pytest
-from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.jobs import Explain, Labels, Predict, RunExperiment
 from gradoscope.contract.problems import DeadlinePassed, Unavailable
 from gradoscope.contract.records import Ending
 from gradoscope.pipeline.resume import picture_mark
@@ -53,6 +53,9 @@ async def jobs(explainer, _store):
     assert len(event.data["labels"]) == 1000
     _, (_, refused) = await answers_of(explainer, Predict(sample("cat.jpg"), models=("no_such",)))
     assert refused.data["status"] == 404
+    (_, accepted), _, (_, done) = await answers_of(explainer, RunExperiment("graph"))
+    assert accepted.name == "accepted"
+    assert done.result.numbers["gradients"] == {"x": -4, "y": -4, "z": 3}
 
 
 async def batch_jobs(explainer, _store):
@@ -109,7 +112,7 @@ def test_a_replica(tmp_path, slow_model):
     """One test for all, because starting a replica takes as long as starting a worker."""
     models = Path(slow_model["GRADOSCOPE_MODELS"])
     settings = Settings(store=tmp_path, models=models, acceleration="none", micro_batch=2)
-    store = Store(tmp_path, settings.store_bytes, 3600)
+    store = Store(tmp_path, settings.store_bytes, max_age=3600)
 
     async def play():
         explainer = Explainer.__new__(Explainer)

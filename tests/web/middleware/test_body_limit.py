@@ -61,6 +61,7 @@ def test_a_large_piece_is_handed_on_in_small_ones():
         ("/api/v1/session", MULTIPART, 4096),
         ("/api/v1/explanations", URLENCODED, body_limit.MAX_URLENCODED),
         ("/api/v1/explanations", f"  {URLENCODED.upper()}; charset=utf-8", body_limit.MAX_URLENCODED),
+        ("/api/v1/experiments/graph", "application/json; charset=utf-8", body_limit.MAX_JSON),
         ("/api/v1/explanations", MULTIPART, LIMIT),
     ],
 )

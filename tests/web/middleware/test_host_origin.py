@@ -9,6 +9,11 @@ from gradoscope.web.middleware.security_headers import CONTENT_SECURITY_POLICY
 from tests.support.paths import sample
 
 
+@pytest.fixture(scope="module")
+def server(quick_model_server):
+    return quick_model_server
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -170,7 +170,19 @@ def client(web_server):
         yield client
 
 
-OPEN = ["/", "/methods", "/trust", "/docs", "/openapi.json", "/healthz", "/readyz", "/static/palettes.json", "/e/0"]
+OPEN = [
+    "/",
+    "/methods",
+    "/trust",
+    "/lab",
+    "/lab/graph",
+    "/docs",
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/static/palettes.json",
+    "/e/0",
+]
 CLOSED = ["/metrics", "/api/v1/models", "/api/v1/samples", "/api/v1/explanations/0", "/nothing", "/static"]
 
 

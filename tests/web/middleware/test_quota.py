@@ -29,7 +29,7 @@ def once(limiter, client="a"):
 
 def test_requests_in_flight_of_one_client():
     clock = Clock()
-    limiter = QuotaMiddleware(None, 2, 0, clock)
+    limiter = QuotaMiddleware(None, in_flight=2, rate=0, clock=clock)
     with ExitStack() as flight:
         flight.enter_context(limiter.counting("a"))
         flight.enter_context(limiter.counting("a"))
@@ -44,7 +44,7 @@ def test_requests_in_flight_of_one_client():
 
 def test_retry_after_is_how_long_requests_took():
     clock = Clock()
-    limiter = QuotaMiddleware(None, 1, 0, clock)
+    limiter = QuotaMiddleware(None, in_flight=1, rate=0, clock=clock)
     for _ in range(30):
         with limiter.counting("a"):
             clock.now += 20
@@ -56,7 +56,7 @@ def test_retry_after_is_how_long_requests_took():
 
 
 def test_a_request_that_fails_counts_no_longer():
-    limiter = QuotaMiddleware(None, 1, 0)
+    limiter = QuotaMiddleware(None, in_flight=1, rate=0)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), limiter.counting("a"):
             raise ZeroDivisionError
@@ -64,7 +64,7 @@ def test_a_request_that_fails_counts_no_longer():
 
 def test_requests_per_minute():
     clock = Clock()
-    limiter = QuotaMiddleware(None, 9, 30, clock)
+    limiter = QuotaMiddleware(None, in_flight=9, rate=30, clock=clock)
     for _ in range(30):
         once(limiter)
     with pytest.raises(TooManyRequests, match="30 requests a minute") as refused:
@@ -85,7 +85,7 @@ def test_requests_per_minute():
 def test_clients_that_are_gone_are_forgotten(monkeypatch):
     monkeypatch.setattr(quota, "MAX_CLIENTS", 10)
     clock = Clock()
-    limiter = QuotaMiddleware(None, 1, 60, clock)
+    limiter = QuotaMiddleware(None, in_flight=1, rate=60, clock=clock)
     for number in range(100):
         once(limiter, str(number))
         clock.now += 1
@@ -153,5 +153,5 @@ def test_rendered_results_count_and_stored_ones_are_queued(tmp_path):
         assert len(started) == 3 + quota.MAX_READING + 5
         assert answers == [429] * 4
 
-    answers, limited = Answers(), QuotaMiddleware(app, 2, 0)
+    answers, limited = Answers(), QuotaMiddleware(app, in_flight=2, rate=0)
     asyncio.run(scenario())

@@ -95,7 +95,7 @@ def test_what_is_no_form_is_not_taken_for_an_empty_one(client, path):
     assert "application/json" in refused(client.post(path, json={"method": ["grad_cam"]}), "body")
     picture = {"content": sample("cat.jpg")[:1000], "headers": {"content-type": "image/jpeg"}}
     assert "-F image=@cat.jpg" in refused(client.post(path, **picture), "body")
-    refused(client.post(path, content=iter([b"sample=cat"])), "body")  # in chunks, without a kind
+    refused(client.post(path, content=iter([b"sample=cat"])), "body")  # in chunks, without a content type
 
 
 def test_no_body_is_an_empty_form(client):

@@ -255,9 +255,9 @@ def test_download_is_refused_to_other_sites(zoo: Server) -> None:
     assert answer.status_code == 403
 
 
-def test_downloads_are_for_the_operator_to_allow(quick_server: Server) -> None:
+def test_downloads_are_for_the_operator_to_allow(quick_model_server: Server) -> None:
     """The default of the setting allows none."""
-    with httpx.Client(base_url=quick_server.url, timeout=60) as http:
+    with httpx.Client(base_url=quick_model_server.url, timeout=60) as http:
         assert http.get(f"{API}/models").json()["downloads"] == "none"
         refused = http.post(f"{API}/models/alexnet/weights")
         assert refused.status_code == 403

@@ -79,6 +79,7 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
     id = "blur_integrated_gradients"
     title = "Blur integrated gradients"
     year = 2020
+    family = "path"
     paper = Paper("Attribution in Scale and Space (Xu, Venugopalan, Sundararajan)", "https://arxiv.org/abs/2004.03383")
     summary = "The score's change from a fully blurred picture to the sharp one, distributed over the pixels."
     strengths = (

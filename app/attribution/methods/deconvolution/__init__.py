@@ -24,6 +24,7 @@ class Deconvolution(OnePass[NoParameters]):
     title = "Deconvolution"
     year = 2013
     order = -1
+    family = "rule"
     paper = Paper(
         "Visualizing and Understanding Convolutional Networks (Zeiler, Fergus)", "https://arxiv.org/abs/1311.2901"
     )

@@ -47,6 +47,7 @@ class DeepLift(Method[DeepLiftParameters]):
     title = "DeepLIFT"
     year = 2017
     order = 2
+    family = "rule"
     paper = Paper(
         "Learning Important Features Through Propagating Activation Differences (Shrikumar, Greenside, Kundaje)",
         "https://arxiv.org/abs/1704.02685",

@@ -45,6 +45,7 @@ class GradientShap(Method[GradientShapParameters]):
     title = "GradientSHAP"
     year = 2017
     order = 3
+    family = "path"
     paper = Paper(
         "A Unified Approach to Interpreting Model Predictions (Lundberg, Lee)", "https://arxiv.org/abs/1705.07874"
     )

@@ -16,13 +16,15 @@ class GuidedBackprop(OnePass[NoParameters]):
     """As the gradient, but every activation passes back max(0, upstream) times its own derivative.
 
     Springenberg, Dosovitskiy, Brox, Riedmiller 2014, arXiv:1412.6806. Diagnostics: `guided_activations`, the number of
-    activations on the way, and `gates`, those of squeeze-and-excitation and the like that are left alone.
+    activations on the way, and `gates`, those of squeeze-and-excitation and the like, which only scale other values
+    and are left alone.
     Raises `Refused` where a nonlinearity is not known: see `autograd_graph.classify_nonlinearities`.
     """
 
     id = "guided_backprop"
     title = "Guided backprop"
     year = 2014
+    family = "rule"
     paper = Paper("Striving for Simplicity (Springenberg et al.)", "https://arxiv.org/abs/1412.6806")
     summary = "The gradient, with every negative signal cut off at each activation of the backward pass."
     strengths = ("One backward pass", "Crisp: shows edges and textures that excite the network")

@@ -9,7 +9,7 @@ from ...engine import Engine
 from ...inspection import inspection_of
 from ...layers import choose_layer
 from ..base import Attribution, Diagnostics, Method, Paper, Progress, Steps, register
-from ..grad_cam import LayerParameters, class_activation
+from ..cams import LayerParameters, class_activation
 from ..rules import GuidedRule
 
 
@@ -25,6 +25,7 @@ class GuidedGradCam(Method[LayerParameters]):
     title = "Guided Grad-CAM"
     year = 2016
     order = 1
+    family = "cam"
     paper = Paper("Grad-CAM (Selvaraju et al.)", "https://arxiv.org/abs/1610.02391")
     summary = "Guided backprop, kept only where Grad-CAM finds the class."
     strengths = ("As fine as guided backprop, as specific to the class as Grad-CAM", "Two passes")

@@ -20,6 +20,7 @@ class InputXGradient(OnePass[NoParameters]):
     title = "Input × gradient"
     year = 2016
     order = -1
+    family = "gradient"
     paper = Paper("Not Just a Black Box (Shrikumar et al.)", "https://arxiv.org/abs/1605.01713")
     summary = "The gradient times the picture: what each pixel value would add if the score were linear."
     strengths = (

@@ -68,6 +68,7 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
     title = "Integrated gradients"
     year = 2017
     order = 1
+    family = "path"
     paper = Paper(
         "Axiomatic Attribution for Deep Networks (Sundararajan, Taly, Yan)", "https://arxiv.org/abs/1703.01365"
     )

@@ -40,6 +40,7 @@ class Occlusion(Method[OcclusionParameters]):
     title = "Occlusion"
     year = 2013
     order = -2
+    family = "perturbation"
     paper = Paper(
         "Visualizing and Understanding Convolutional Networks (Zeiler, Fergus)", "https://arxiv.org/abs/1311.2901"
     )

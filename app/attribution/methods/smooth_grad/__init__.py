@@ -76,13 +76,14 @@ class SmoothGrad(Method[SmoothGradParameters]):
     (docs/convergence.md). The noise of a sample depends on the seed and its index only. Statistics are updated in
     float64, sample by sample, so the size of the micro-batch does not change the result. The variance uses Welford's
     recurrence: if all g are equal, it is exactly 0. Diagnostics: `standard_error` of the mean of g, over the means of
-    its pairs, which are independent, and of the mean of g², over its samples: see `Spread`. With an odd number of
+    its pairs, which are independent, and of the mean of g², over its samples: see `RunningMean`. With an odd number of
     samples the last one, without a partner, is left out of it.
     """
 
     id = "smooth_grad"
     title = "SmoothGrad"
     year = 2017
+    family = "gradient"
     paper = Paper("SmoothGrad: removing noise by adding noise (Smilkov et al.)", "https://arxiv.org/abs/1706.03825")
     summary = "The mean gradient over noisy copies of the picture, in which its jumps cancel."
     strengths = ("Much less noisy than the gradient", "Works on top of any gradient, on any model")

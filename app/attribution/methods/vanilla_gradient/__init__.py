@@ -15,6 +15,7 @@ class VanillaGradient(OnePass[NoParameters]):
     id = "vanilla_gradient"
     title = "Vanilla gradient"
     year = 2013
+    family = "gradient"
     paper = Paper(
         "Deep Inside Convolutional Networks (Simonyan, Vedaldi, Zisserman)", "https://arxiv.org/abs/1312.6034"
     )

@@ -49,6 +49,7 @@ class ClassSensitivity(Metric[ClassSensitivityParameters]):
     )
     summary = "How similar the map is to the maps of other classes: a map that is about the class differs from them."
     Parameters = ClassSensitivityParameters
+    needs_classes = True
     scalars = (
         Scalar(
             "class_sensitivity.rank_correlation", "Class sensitivity: rank correlation with other classes", "lower",

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 from ...errors import Refused
 from ...methods.base import CompletenessError, Method, Paper, Parameters, Progress
 from ..base import CostInputs, ExplainedMap, Measurement, Metric, MetricCost, MetricSteps, register
-from ..findings import Figures, Findings, percent, short
+from ..findings import Figures, Findings, Level, percent, short
 from ..scalars import Scalar, size_of
 
 EXACT = ("steps", "samples")  # parameters of which more may make a method's sum more exact
@@ -96,6 +96,10 @@ class Completeness(Metric[CompletenessParameters]):
             yield "nothing", "note", values
             return
         values["percent"] = percent(abs(error))
+        if parts := figures.get("parts"):
+            found: tuple[str, Level] = ("parts", "support") if figures["complete"] else ("poor_parts", "doubt")
+            yield *found, {**values, "parts": parts}
+            return
         if figures["complete"]:
             yield "holds", "support", values
             return

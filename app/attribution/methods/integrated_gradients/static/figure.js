@@ -9,7 +9,7 @@ import { t } from "../../../js/shared/texts.js";
 
 const own = assetsBeside(import.meta.url);
 
-const strips = new Map();
+const strips = new Map(); // by baseline: frames of the map accumulated up to each edge
 
 /** @param {string} baseline */
 function load(baseline) {

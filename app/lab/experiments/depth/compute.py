@@ -1,0 +1,96 @@
+"""Runs the experiment: a few networks of the same kind, one pass forward and back, and the theory beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ....contract.experiments import (
+    Axis,
+    ExperimentFinding,
+    HistogramData,
+    LinesData,
+    Number,
+    Series,
+    finite,
+)
+from ...experiment import Figure, Update
+from ...values import numbers
+from . import DepthParameters
+from .findings import findings
+from .network import Flow, Theory, flow, steepest, theory
+
+BINS = 40
+
+
+def run(parameters: DepthParameters, seed: int) -> Iterator[Update]:
+    """Draws weights layer by layer, then inputs, read-out and targets."""
+    seen = flow(parameters, torch.Generator().manual_seed(seed))
+    plain = parameters.normalisation == "none" and not parameters.residual
+    predicted = theory(parameters) if plain else None
+    found = _numbers(parameters, seen, predicted)
+    said: tuple[ExperimentFinding, ...] = findings(parameters, found)
+    yield Update(1, 1, _figures(parameters, seen, predicted), found, said)
+
+
+def _numbers(parameters: DepthParameters, seen: Flow, predicted: Theory | None) -> dict[str, Any]:
+    """Means over the networks."""
+    backward = seen.backward.mean(0)
+    ratio = float(backward[0] / backward[-1])
+    steps = max(1, parameters.depth - 1)
+    found: dict[str, Any] = {
+        "forward_variance": numbers(seen.forward.mean(0)),
+        "backward_norm": numbers(backward),
+        "weight_gradient_norm": numbers(seen.weights.mean(0)),
+        "saturated": numbers(seen.saturated.mean(0)),
+        "gradient_ratio": finite(ratio),
+        "factor_per_layer": finite(ratio ** (1 / steps)) if ratio > 0 else None,
+        "steepest": steepest(parameters.activation),
+        "slope_bound": steepest(parameters.activation) ** parameters.depth,
+    }
+    if predicted:
+        found["predicted_forward"] = numbers(predicted.forward)
+        found["predicted_ratio"] = finite(predicted.backward[0])
+    return found
+
+
+def _figures(parameters: DepthParameters, seen: Flow, predicted: Theory | None) -> tuple[Figure, ...]:
+    last = float(seen.backward[:, -1].mean())
+    return (
+        _by_layer("forward", "mean_square", seen.forward, predicted.forward if predicted else None),
+        _by_layer(
+            "backward", "gradient", seen.backward, [last * one for one in predicted.backward] if predicted else None
+        ),
+        _by_layer("saturated", "share", seen.saturated, None, log=False),
+        Figure("outputs", _histogram(parameters, seen)),
+    )
+
+
+def _by_layer(name: str, axis: str, values: Tensor, predicted: list[float] | None, log: bool = True) -> Figure:
+    """Mean over the networks, from the lowest to the highest of them."""
+    layers: list[Number] = list(range(1, values.shape[1] + 1))
+    lowest, highest = values.min(0)[0], values.max(0)[0]
+    series = [
+        Series(id="network", x=layers, y=numbers(values.mean(0), log), low=numbers(lowest, log),
+               high=numbers(highest, log))
+    ]  # fmt: skip
+    if predicted is not None:
+        series.append(Series(id="theory", x=layers, y=numbers(predicted, log), style="dashed"))
+    return Figure(name, LinesData(x=Axis(id="layer"), y=Axis(id=axis, scale="log" if log else "linear"), series=series))
+
+
+def _histogram(parameters: DepthParameters, seen: Flow) -> HistogramData:
+    """Outputs of the first, the middle and the last layer of the first network."""
+    chosen = {"first": 0, "middle": (parameters.depth - 1) // 2, "last": parameters.depth - 1}
+    values = {name: seen.outputs[layer][0].flatten() for name, layer in chosen.items()}
+    every = torch.cat([one[one.isfinite()] for one in values.values()])
+    low, high = float(every.quantile(0.001)), float(every.quantile(0.999))
+    edges = torch.linspace(low, high if high > low else low + 1, BINS + 1, dtype=torch.float64)
+    series = [
+        Series(id=name, x=[], y=torch.histogram(one.clamp(edges[0], edges[-1]), edges)[0].int().tolist())
+        for name, one in values.items()
+    ]
+    return HistogramData(x=Axis(id="output"), edges=edges.tolist(), series=series)

@@ -1,0 +1,47 @@
+"""What a run says of gradients in depth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ....contract.experiments import ExperimentFinding, Verdict
+from . import DepthParameters
+
+ORDER_ONE = 100.0
+"""A ratio of two norms between 1/100 and 100 counts as one that gets through."""
+
+
+def findings(parameters: DepthParameters, found: dict[str, Any]) -> tuple[ExperimentFinding, ...]:
+    """Each claim with its numbers."""
+    ratio, depth = found["gradient_ratio"], parameters.depth
+    said = []
+    if ratio is None or ratio == 0:
+        gradient = found["weight_gradient_norm"][0]
+        verdict: Verdict = "fails" if gradient == 0 else "depends"
+        said.append(ExperimentFinding(id="zeros", verdict=verdict, numbers={"gradient": gradient}))
+    else:
+        through: Verdict = "holds" if 1 / ORDER_ONE <= ratio <= ORDER_ONE else "fails"
+        numbers = {"ratio": ratio, "factor": found["factor_per_layer"], "depth": depth}
+        said.append(ExperimentFinding(id="through", verdict=through, numbers=numbers))
+        said += _theory(found, ratio)
+    if parameters.activation in ("sigmoid", "tanh"):
+        small: Verdict = "holds" if found["slope_bound"] < 1e-3 else "fails"
+        numbers = {"steepest": found["steepest"], "bound": found["slope_bound"], "depth": depth}
+        said.append(ExperimentFinding(id="slope", verdict=small, numbers=numbers))
+    if parameters.activation != "linear":
+        share = found["saturated"][-1]
+        asleep: Verdict = "holds" if share >= 0.5 else "fails"
+        numbers = {"first": found["saturated"][0], "last": share, "depth": depth}
+        said.append(ExperimentFinding(id="asleep", verdict=asleep, numbers=numbers))
+    return tuple(said)
+
+
+def _theory(found: dict[str, Any], ratio: float) -> list[ExperimentFinding]:
+    """Whether the theory's gradient and mean square lie within a factor of 3 of what was measured."""
+    predicted = found.get("predicted_ratio")
+    if not predicted:
+        return []
+    forward, expected = found["forward_variance"][-1], found["predicted_forward"][-1]
+    near = 1 / 3 <= ratio / predicted <= 3 and expected > 0 and 1 / 3 <= forward / expected <= 3
+    numbers = {"ratio": ratio, "predicted_ratio": predicted, "forward": forward, "predicted_forward": expected}
+    return [ExperimentFinding(id="theory", verdict="holds" if near else "fails", numbers=numbers)]

@@ -1,0 +1,178 @@
+"""The words of experiments: the one place where keys become titles and sentences.
+
+An experiment computes ids and numbers. What people read of it stands in `texts/LANGUAGE.json` in its folder.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..contract.catalogue import PaperBody
+from ..contract.experiments import (
+    KIND_OF,
+    Axis,
+    BarsData,
+    ExperimentBody,
+    ExperimentFinding,
+    FigureBody,
+    FigureData,
+    MatrixData,
+    Series,
+    TableData,
+    TryBody,
+)
+from ..contract.parsing import unique_names
+from ..contract.wire import JsonObject
+from .arguments import as_json
+from .experiment import Experiment, Figure
+from .registry import experiments
+
+FALLBACK = "en"  # the language on the wire, and where another one has no text
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
+LABELS = ("column", "series", "number")  # kinds of texts that a label may be the key of
+Words = Mapping[str, str]
+
+
+def folder(experiment: Experiment[Any]) -> Path:
+    """The folder that holds an experiment's code, texts, template and script."""
+    return Path(inspect.getfile(type(experiment))).parent
+
+
+def words(experiment: Experiment[Any], language: str = FALLBACK) -> Words:
+    """An experiment's texts by their short keys; English where the language has none."""
+    return _words(folder(experiment), language)
+
+
+@cache
+def _words(place: Path, language: str) -> Words:
+    found: dict[str, str] = {}
+    for code in dict.fromkeys((FALLBACK, language)):
+        file = place / "texts" / f"{code}.json"
+        if file.is_file():
+            found |= json.loads(file.read_text("utf-8"), object_pairs_hook=unique_names)
+    return MappingProxyType(found)
+
+
+def described(experiment: Experiment[Any]) -> ExperimentBody:
+    """An experiment as GET /experiments lists it."""
+    known = words(experiment)
+    return ExperimentBody(
+        id=experiment.id,
+        title=known["title"],
+        question=known["question"],
+        summary=known["summary"],
+        papers=[PaperBody(title=paper.title, url=paper.url) for paper in experiment.papers],
+        parameters=schema(experiment),
+        seconds=round(experiment.cost(experiment.parameters()), 3),
+        tries=[
+            TryBody(id=one.id, title=known[f"try.{one.id}"], parameters=dict(one.parameters))
+            for one in experiment.tries
+        ],
+    )
+
+
+def schema(experiment: Experiment[Any], language: str = FALLBACK) -> JsonObject:
+    """JSON Schema of the parameters, each with its default, title and help."""
+    known = words(experiment, language)
+    made: JsonObject = experiment.parameters.model_json_schema()
+    defaults = as_json(experiment.parameters())
+    for name, field in made["properties"].items():
+        field["default"] = defaults[name]
+        for key, text in (("title", f"parameter.{name}"), ("description", f"help.{name}")):
+            if text in known:
+                field[key] = known[text]
+    return made
+
+
+def worded_figure(experiment: Experiment[Any], figure: Figure, language: str = FALLBACK) -> FigureBody:
+    """A figure with its titles. A series that was given a title keeps it."""
+    known = words(experiment, language)
+    title = known.get(f"figure.{figure.id}", figure.id)
+    return FigureBody(id=figure.id, kind=KIND_OF[type(figure.data)], title=title, data=_titled(figure.data, known))
+
+
+def _titled(data: FigureData, known: Words) -> FigureData:
+    return data.model_copy(update=dict(_titles(data, known)))
+
+
+def _titles(data: FigureData, known: Words) -> Iterator[tuple[str, Any]]:
+    """The fields of a figure's data that have titles, with them."""
+    for name in ("x", "y"):
+        if isinstance(axis := getattr(data, name, None), Axis):
+            yield name, axis.model_copy(update={"title": axis.title or known.get(f"axis.{axis.id}", axis.id)})
+    for name in ("series", "paths"):
+        listed: list[Series] | None = getattr(data, name, None)
+        if listed is not None:
+            yield (
+                name,
+                [
+                    one.model_copy(update={"title": one.title or known.get(f"series.{one.id}", one.id)})
+                    for one in listed
+                ],
+            )
+
+
+def labelled(id: str, figure: FigureBody, language: str = FALLBACK) -> FigureBody:
+    """A figure whose columns, rows and labels are words, for those who draw or write it; on the wire they are keys.
+
+    Unchanged where no experiment of that id is here: a server may have others.
+    """
+    if id not in experiments():
+        return figure
+    known = words(experiments()[id], language)
+
+    def word(key: Any) -> Any:
+        return next((known[f"{kind}.{key}"] for kind in LABELS if f"{kind}.{key}" in known), key)
+
+    data = figure.data
+    changed: dict[str, Any] = {}
+    if isinstance(data, TableData):
+        changed = {"columns": [word(key) for key in data.columns]}
+        changed["rows"] = [[word(cell) if isinstance(cell, str) else cell for cell in row] for row in data.rows]
+    elif isinstance(data, BarsData):
+        changed = {"labels": [word(key) for key in data.labels]}
+    elif isinstance(data, MatrixData):
+        changed = {name: [word(key) for key in getattr(data, name)] for name in ("rows", "columns")}
+    return figure.model_copy(update={"data": data.model_copy(update=changed)})
+
+
+def worded_finding(
+    experiment: Experiment[Any], finding: ExperimentFinding, language: str = FALLBACK
+) -> ExperimentFinding:
+    """A finding with its sentence, the numbers filled in."""
+    template = words(experiment, language).get(f"finding.{finding.id}.{finding.verdict}", finding.text)
+    return finding.model_copy(update={"text": filled(template, finding.numbers)})
+
+
+def filled(template: str, numbers: Mapping[str, float | int | str | None]) -> str:
+    """A sentence with numbers in the place of `{names}`; a name that has none stays."""
+
+    def value(found: re.Match[str]) -> str:
+        return number_text(numbers[found[1]]) if found[1] in numbers else found[0]
+
+    return PLACEHOLDER.sub(value, template)
+
+
+def number_text(value: float | int | str | None) -> str:
+    """A number for people: four significant digits, and powers of ten beyond 10⁻³ and 10⁶; with a true minus."""
+    if value is None:
+        return "not finite"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) or (value == round(value) and abs(value) < 1e6):
+        return f"{round(value)}".replace("-", "−")
+    if 1e-3 <= abs(value) < 1e6:
+        text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+        return text.replace("-", "−")
+    mantissa, _, exponent = f"{value:.3g}".partition("e")
+    if not exponent:
+        mantissa, _, exponent = f"{value:.2e}".partition("e")
+    raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa} × 10{raised}".replace("-", "−")

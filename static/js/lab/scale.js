@@ -1,0 +1,136 @@
+// Axes: from values to their place, and where the ticks are. Pure functions.
+
+import { number, powerOfTen } from "../shared/format.js";
+
+/** @typedef {{ value: number, text: string }} Tick */
+
+/**
+ * An axis: `at` has the place of a value as a share of the axis, null where it has none; `from` is its inverse.
+ * @typedef {object} Scale
+ * @property {boolean} log
+ * @property {number} low
+ * @property {number} high
+ * @property {Tick[]} ticks
+ * @property {(value: number | null | undefined) => number | null} at
+ * @property {(share: number) => number} from
+ */
+
+const FEW_DECADES = 2; // an axis of fewer has ticks at 2 and 5 too
+
+/**
+ * A round distance between ticks: 1, 2 or 5 times a power of ten.
+ * @param {number} span
+ * @param {number} count
+ */
+export function tickStep(span, count) {
+  const rough = span / count;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const factor = [1, 2, 5, 10].find((each) => each * power >= rough * 0.999) ?? 10;
+  return factor * power;
+}
+
+/**
+ * The texts of evenly spaced ticks: as many digits as the distance between them asks for.
+ * @param {number[]} values
+ * @param {number} step
+ * @returns {Tick[]}
+ */
+function labelled(values, step) {
+  const most = Math.max(...values.map(Math.abs));
+  if (most >= 1e5 || (most > 0 && most < 1e-3)) return values.map((value) => ({ value, text: number(value, 2) }));
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  return values.map((value) => ({ value, text: value.toFixed(digits).replace("-", "−") }));
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ * @param {{ count?: number, tight?: boolean }} [options] tight: the axis ends at its values, not at ticks
+ * @returns {Scale}
+ */
+export function linearScale(low, high, { count = 5, tight = false } = {}) {
+  if (low === high) [low, high] = low === 0 ? [0, 1] : [Math.min(0, 2 * low), Math.max(0, 2 * low)];
+  const step = tickStep(high - low, count);
+  const first = tight ? Math.ceil(low / step - 1e-9) : Math.floor(low / step + 1e-9);
+  const last = tight ? Math.floor(high / step + 1e-9) : Math.ceil(high / step - 1e-9);
+  const values = Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
+  const [start, end] = tight ? [low, high] : [first * step, last * step];
+  return {
+    log: false, low: start, high: end, ticks: labelled(values, step),
+    at: (value) => (typeof value === "number" && Number.isFinite(value) ? (value - start) / (end - start) : null),
+    from: (share) => start + share * (end - start),
+  };
+}
+
+/**
+ * @param {number} low
+ * @param {number} high
+ * @param {{ count?: number, tight?: boolean }} [options]
+ * @returns {Scale}
+ */
+export function logScale(low, high, { count = 5, tight = false } = {}) {
+  let [start, end] = [Math.log10(low), Math.log10(high)];
+  const near = end - start < FEW_DECADES;
+  if (!tight && !near) [start, end] = [Math.floor(start + 1e-9), Math.ceil(end - 1e-9)];
+  if (end - start < 0.1) [start, end] = [start - 0.5, end + 0.5];
+  const every = Math.max(1, Math.ceil((end - start) / count));
+  /** @type {Tick[]} */
+  const ticks = [];
+  for (let exponent = Math.floor(start); exponent <= Math.ceil(end); exponent += 1) {
+    for (const factor of near ? [1, 2, 5] : [1]) {
+      const place = exponent + Math.log10(factor);
+      if (place < start - 1e-9 || place > end + 1e-9 || (!near && (exponent - Math.ceil(start)) % every)) continue;
+      const value = factor * 10 ** exponent;
+      ticks.push({ value, text: near ? number(value, 1) : powerOfTen(exponent) });
+    }
+  }
+  return {
+    log: true, low: 10 ** start, high: 10 ** end, ticks,
+    at: (value) => (typeof value === "number" && value > 0 && Number.isFinite(value) ? (Math.log10(value) - start) / (end - start) : null),
+    from: (share) => 10 ** (start + share * (end - start)),
+  };
+}
+
+/**
+ * The least and the greatest of the values that an axis can show; null where there are none.
+ * @param {(number | null | undefined)[]} values
+ * @param {boolean} log
+ * @returns {[number, number] | null}
+ */
+export function extent(values, log = false) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (typeof value !== "number" || !Number.isFinite(value) || (log && value <= 0)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? [low, high] : null;
+}
+
+/**
+ * The axis of these values. A linear one that begins near zero begins at it.
+ * @param {(number | null | undefined)[]} values
+ * @param {{ log?: boolean, count?: number, tight?: boolean, zero?: boolean }} [options]
+ */
+export function scaleOf(values, { log = false, count = 5, tight = false, zero = false } = {}) {
+  const found = extent(values, log);
+  if (!found) return log ? logScale(0.1, 10, { count }) : linearScale(0, 1, { count });
+  let [low, high] = found;
+  if (log) return logScale(low, high, { count, tight });
+  if (zero || (!tight && low > 0 && low < 0.6 * high)) low = Math.min(0, low);
+  if (zero || (!tight && high < 0 && high > 0.6 * low)) high = Math.max(0, high);
+  return linearScale(low, high, { count, tight });
+}
+
+/**
+ * The index of the value that is nearest to `wanted` in an increasing list.
+ * @param {number[]} values
+ * @param {number} wanted
+ */
+export function nearest(values, wanted) {
+  let best = 0;
+  values.forEach((value, index) => {
+    if (Math.abs(value - wanted) < Math.abs(values[best] - wanted)) best = index;
+  });
+  return best;
+}

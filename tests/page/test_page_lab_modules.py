@@ -1,0 +1,175 @@
+"""The lab's pure modules, one by one: axes, lines of equal height, places of a computation, the address, CSV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import Visit, visiting
+from tests.support.lab_wire import KINDS, figure
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server_url: str) -> Iterator[Visit]:
+    with visiting(browser, server_url) as visit:
+        visit.page.goto(f"{visit.root}/methods")
+        yield visit
+
+
+def run(visit: Visit, module: str, body: str, *values: Any) -> Any:
+    """The value of an expression over what a module exports (`m`) and `values`."""
+    script = f"async values => {{ const m = await import('/static/js/lab/{module}.js'); return {body}; }}"
+    return visit.page.evaluate(script, list(values))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 1, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (-2, 7, ["−2", "0", "2", "4", "6", "8"]),
+        (3, 3, ["0", "2", "4", "6"]),
+        (0, 0, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+    ],
+)
+def test_linear_ticks_are_round(opened: Visit, low: float, high: float, ticks: list[str]) -> None:
+    assert run(opened, "scale", "m.linearScale(...values).ticks.map(tick => tick.text)", low, high) == ticks
+
+
+def test_a_tight_axis_ends_at_its_values(opened: Visit) -> None:
+    found = run(
+        opened, "scale", "(s => [s.low, s.high, s.at(1), s.at(50), s.from(0.5)])(m.linearScale(1, 50, {tight: true}))"
+    )
+    assert found == [1, 50, 0, 1, 25.5]
+
+
+def test_a_logarithmic_axis_has_whole_powers_and_no_place_for_zero(opened: Visit) -> None:
+    body = """(s => [s.ticks.map(tick => tick.text), s.at(0), s.at(-1), s.at(null), s.at(1e-8), s.at(1)])
+      (m.logScale(1e-8, 1))"""
+    ticks, zero, negative, none, first, last = run(opened, "scale", body)
+    assert ticks == ["10⁻⁸", "10⁻⁶", "10⁻⁴", "10⁻²", "10⁰"]
+    assert (zero, negative, none) == (None, None, None)
+    assert (first, last) == (pytest.approx(0), pytest.approx(1))
+
+
+def test_an_axis_of_nothing_finite_is_there_all_the_same(opened: Visit) -> None:
+    for log in ("true", "false"):
+        assert run(opened, "scale", f"m.scaleOf([null, NaN, Infinity], {{log: {log}}}).ticks.length") > 0
+
+
+def test_an_axis_that_begins_near_zero_begins_at_it(opened: Visit) -> None:
+    assert run(opened, "scale", "m.scaleOf([1, 10]).low") == 0
+    assert run(opened, "scale", "m.scaleOf([9, 10]).low") > 0
+
+
+def test_lines_of_equal_height_lie_where_the_height_is(opened: Visit) -> None:
+    """On a cone every point of the line has the same distance from the middle, up to the size of a cell."""
+    side, radius = 21, 6.3
+    values = [[math.hypot(x - 10, y - 10) for x in range(side)] for y in range(side)]
+    pieces = run(opened, "isolines", "m.isoline(values[0], values[1])", values, radius)
+    assert len(pieces) > 20
+    for x1, y1, x2, y2 in pieces:
+        assert math.hypot(x1 - 10, y1 - 10) == pytest.approx(radius, abs=0.1)
+        assert math.hypot(x2 - 10, y2 - 10) == pytest.approx(radius, abs=0.1)
+    ends = [(round(x, 6), round(y, 6)) for x1, y1, x2, y2 in pieces for x, y in ((x1, y1), (x2, y2))]
+    assert all(ends.count(end) == 2 for end in ends), "the line is closed"
+
+
+def test_no_line_through_what_is_not_finite(opened: Visit) -> None:
+    assert run(opened, "isolines", "m.isoline([[0, 1], [null, 1]], 0.5)") == []
+
+
+def test_a_long_edge_has_its_own_place_beside_the_nodes_between(opened: Visit) -> None:
+    nodes = KINDS["graph"]["nodes"]
+    body = """(found => [['a', 'm', 's'].map(found.placeOf), found.between('a', 's'), found.columns, found.rows])
+      (m.layOut(values))"""
+    places, between, columns, rows = run(opened, "graph-layout", body, *nodes)
+    assert [place["column"] for place in places] == [0, 1, 2]
+    assert (columns, rows) == (3, 2)
+    assert len(between) == 1
+    assert between[0]["column"] == 1
+    assert abs(between[0]["row"] - places[1]["row"]) >= 1
+
+
+def test_no_two_nodes_share_a_place(opened: Visit) -> None:
+    """Of a network with four inputs, four units and one output."""
+    nodes = [{"id": f"x{i}", "title": "x"} for i in range(4)]
+    nodes += [{"id": f"h{i}", "title": "h", "inputs": [f"x{j}" for j in range(4)]} for i in range(4)]  # type: ignore[dict-item]
+    nodes += [{"id": "y", "title": "y", "inputs": [f"h{i}" for i in range(4)] + ["x0"]}]  # type: ignore[dict-item]
+    ids = [node["id"] for node in nodes]
+    places = run(opened, "graph-layout", "(found => values[1].map(found.placeOf))(m.layOut(values[0]))", nodes, ids)
+    assert len({(place["column"], place["row"]) for place in places}) == len(nodes)
+    assert all(0 <= place["row"] <= 4 for place in places)
+
+
+DECLARED = [
+    {"name": "length", "kind": "number", "initial": 50, "choices": []},
+    {"name": "cell", "kind": "choice", "initial": "tanh", "choices": ["tanh", "gru"]},
+    {"name": "clip", "kind": "number", "initial": 1.0, "choices": [], "optional": True},
+    {"name": "grid", "kind": "grid", "initial": [[1]], "choices": []},
+    {"name": "formula", "kind": "text", "initial": "x", "choices": []},
+]
+
+
+def test_settings_come_back_from_the_address(opened: Visit) -> None:
+    settings = {"length": 7, "cell": "gru", "clip": None, "grid": [[1, -2.5]], "formula": "a&b = 1e3"}
+    body = """(query => [query, m.readAddress(query, values[0])])
+      (m.writeAddress('?lang=zh', values[0], { values: values[1], seed: 3 }))"""
+    query, found = run(opened, "address", body, DECLARED, settings)
+    assert query.startswith("?lang=zh&")
+    assert found == {"values": settings, "seed": 3}
+
+
+def test_defaults_leave_the_address_empty_and_nonsense_means_them(opened: Visit) -> None:
+    initial = {each["name"]: each["initial"] for each in DECLARED}
+    body = (
+        "[m.writeAddress('?length=3', values[0], { values: values[1], seed: 0 }), m.readAddress(values[2], values[0])]"
+    )
+    query, found = run(opened, "address", body, DECLARED, initial, "?length={&cell=none&seed=-1")
+    assert query == ""
+    assert found == {"values": initial, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        ("bars", ["label,sum,mean", "one,0.25,0.5", "two,-0.75,0.5"]),
+        ("histogram", ["from,to,count", "0,1,3", "1,2,5", "2,4,2"]),
+        ("matrix", [",c,d", "a,1,-2.5", "b,,4"]),
+        ("heatmap", ["t\\k,0,1,2", "0,1,,3", "1,-4,5,6"]),
+        ("contour", ["series,x,y", "sgd,0,4", "sgd,1,3", "sgd,2,2"]),
+        ("table", ["name,value", "x,-4", "y,"]),
+        ("graph", ["node,value,gradient,inputs,shares", "a,3,7,,", "×,9,1,a a,3 3", "+,12,1,m a,1 1"]),
+    ],
+)
+def test_numbers_of_a_figure_as_csv(opened: Visit, kind: str, lines: list[str]) -> None:
+    assert run(opened, "save", "m.csvText(values[0])", figure(kind)).split("\r\n") == [*lines, ""]
+
+
+def test_csv_quotes_what_needs_it(opened: Visit) -> None:
+    body = figure("table", {"columns": ['a "b"', "c,d"], "rows": [["x\ny", 1]]})
+    assert run(opened, "save", "m.csvText(values[0])", body) == '"a ""b""","c,d"\r\n"x\ny",1\r\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("∂s_T/∂s_k", "∂sT/∂sk"),
+        ("a_long name", "a_long name"),
+        ("W_k and W_1", "Wk and W1"),
+        ("snake_case_x", "snake_case_x"),
+    ],
+)
+def test_indices_are_letters_and_no_names(opened: Visit, text: str, pieces: str) -> None:
+    assert run(opened, "indexed", "m.plain(values[0])", text) == pieces
+
+
+def test_labels_keep_apart_and_within_the_plot(opened: Visit) -> None:
+    labels = [{"y": 50, "height": 15}, {"y": 51, "height": 15}, {"y": 99, "height": 15}]
+    first, second, third = run(opened, "plot", "m.spread(values, 0, 100)", *labels)
+    assert second - first >= 15
+    assert third <= 100 - 7.5
+    assert third - second >= 15
