@@ -42,6 +42,7 @@ class Asked:
     refusal: Problem | None = None
     left: bool = False
     deleted: bool = False
+    over_when_deleted: bool = False
 
     @property
     def over(self) -> bool:
@@ -119,6 +120,7 @@ class Service(RuleBasedStateMachine):
         one = data.draw(st.sampled_from(self.asked))
         if self.store.forget(one.id):
             one.deleted = True
+            one.over_when_deleted = one.over
             self.executor.forget(one.id)
 
     @rule()
@@ -167,9 +169,11 @@ class Service(RuleBasedStateMachine):
             return
         last = one.events[-1]
         assert last.final
-        if last.name == "error" and one.deleted:
-            assert last.data["status"] == 404
+        if last.name == "error" and last.data["status"] == 404:
+            assert one.deleted
+            assert not one.over_when_deleted
         elif last.name == "error":
+            # Also where it was deleted: its worker may have died twice before that.
             assert last.data["status"] == 503
             assert "died twice" in last.data["detail"]
         else:
