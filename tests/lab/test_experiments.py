@@ -7,7 +7,7 @@ import re
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from gradoscope.contract.experiments import KIND_OF, Axis, Series
+from gradoscope.contract.experiments import KIND_OF, Axis, Grid, GridGroup, GridStep, Series
 from gradoscope.contract.wire import WireModel
 from gradoscope.lab.experiment import Update
 from gradoscope.lab.registry import FOLDER, experiments
@@ -84,6 +84,12 @@ def used(value: Any) -> set[str]:
         return {f"axis.{value.id}"}
     if isinstance(value, Series):
         return {f"series.{value.id}"}
+    if isinstance(value, Grid):
+        return {f"grid.{value.id}"}
+    if isinstance(value, GridStep):
+        return {f"step.{value.id}"}
+    if isinstance(value, GridGroup):
+        return {f"group.{value.id}"} | used(value.grids)
     if isinstance(value, WireModel):
         return {key for _, one in value for key in used(one)}
     return {key for one in value for key in used(one)} if isinstance(value, list) else set()
