@@ -55,6 +55,23 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"scheme": "complex"},
         {"function": "network", "precision": "float32"},
     ],
+    "convolution": [
+        {},
+        {"stride": 2, "padding": 1, "dilation": 2, "bias": 0.5},
+        {"input": [[0, 0, 0]] * 3, "kernel": [[1, -1], [-1, 1]]},
+        {"input": [[1]], "kernel": [[0]], "upstream": [[-1]]},
+    ],
+    "pooling": [
+        {},
+        {"input": [[2, 2], [2, 2]]},
+        {"kind": "max", "input": [[1, 1, 2], [0, 3, 3], [3, 1, 0]], "stride": 1},
+        {"kind": "max"},
+        {"kind": "average", "input": [[1, 2, 3]] * 3, "kernel": 3, "padding": 1, "stride": 1},
+        {"kind": "lp", "input": [[-1, 1, -1]], "kernel": 2, "stride": 1},
+        {"kind": "stochastic", "input": [[1, 2, 3], [0, 0, -1], [2, 9, 1]], "stride": 1},
+        {"kind": "stochastic", "input": [[1], [2]], "kernel": 1},
+        {"kind": "global", "input": [[1]], "kernel": 3},
+    ],
 }
 NAMES = sorted(QUICK)
 

@@ -245,10 +245,19 @@ export class Controls {
     for (const [name, field] of this.fields) {
       const { follows = [], initial } = field.declared;
       if (!follows.length) continue;
-      const size = JSON.stringify(follows.map((each) => this.fields.get(each)?.size));
+      const size = JSON.stringify(follows.map((each) => this.sizeFrom(each)));
       if (reset && size !== this.#sizes.get(name)) field.value = initial;
       this.#sizes.set(name, size);
     }
+  }
+
+  /**
+   * What a size follows from: a parameter, or with NAME=VALUE only whether it has that value.
+   * @param {string} name
+   */
+  sizeFrom(name) {
+    const [field, value] = [this.fields.get(name.split("=")[0]), name.split("=")[1]];
+    return value === undefined ? field?.size : String(field?.value) === value;
   }
 
   /** @returns {{ values: Values, seed: number }} */

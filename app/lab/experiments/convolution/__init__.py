@@ -23,7 +23,7 @@ class ConvolutionParameters(Parameters):
     stride: int = Field(1, ge=1, le=4, description="Steps from one window to the next.")
     padding: int = Field(0, ge=0, le=6, description="Rows and columns of zeros around the input.")
     dilation: int = Field(1, ge=1, le=4, description="Distance between the places that a kernel's neighbours read.")
-    bias: float = Field(0.0, ge=-10_000, le=10_000, description="Added to each output.")
+    bias: float = Field(0.0, ge=-100, le=100, description="Added to each output.")
     upstream: UpstreamGrid = Field(
         [],
         description="∂L/∂Y, a number for each output; empty: ones.",
@@ -79,8 +79,8 @@ class Convolution(Experiment[ConvolutionParameters]):
     papers = (
         Paper("A guide to convolution arithmetic for deep learning (Dumoulin and Visin 2016)",
               "https://arxiv.org/abs/1603.07285"),
-        Paper("Handwritten digit recognition with a back-propagation network (LeCun et al. 1990)",
-              "https://proceedings.neurips.cc/paper/1989/hash/53c3bce66e43be4f209556518c2fcb54-Abstract.html"),
+        Paper("Backpropagation applied to handwritten zip code recognition (LeCun et al. 1989)",
+              "https://doi.org/10.1162/neco.1989.1.4.541"),
         Paper("Multi-scale context aggregation by dilated convolutions (Yu and Koltun 2016)",
               "https://arxiv.org/abs/1511.07122"),
     )  # fmt: skip
