@@ -22,7 +22,9 @@ class ConvolutionParameters(Parameters):
     kernel: KernelGrid = Field([[1, 2], [3, 4]], description="W, up to 7 × 7 numbers.")
     stride: int = Field(1, ge=1, le=4, description="Steps from one window to the next.")
     padding: int = Field(0, ge=0, le=6, description="Rows and columns of zeros around the input.")
-    dilation: int = Field(1, ge=1, le=4, description="Distance between the places that a kernel's neighbours read.")
+    dilation: int = Field(
+        1, ge=1, le=4, validate_default=True, description="Distance between the places that a kernel's neighbours read."
+    )
     bias: float = Field(0.0, ge=-100, le=100, description="Added to each output.")
     upstream: UpstreamGrid = Field(
         [],

@@ -19,7 +19,7 @@ class PoolingParameters(Parameters):
         [[1, 2], [3, 4]],
         description="Up to 16 × 16 numbers. A single row is pooled along it, by windows of 1 × kernel.",
     )
-    kernel: Side = Field(2, description="Side of a window.")
+    kernel: Side = Field(2, validate_default=True, description="Side of a window.")
     stride: Side | Literal["kernel"] = Field("kernel", description="Steps from a window to the next, or as the kernel.")
     padding: int = Field(0, ge=0, le=8, description="Cells around the input, at most half the kernel.")
     p: float = Field(2.0, ge=1, le=100, description="Exponent of L_p pooling.")
