@@ -170,15 +170,7 @@ class GridsData(WireModel):
 
 
 FigureData = (
-    LinesData
-    | BarsData
-    | HistogramData
-    | MatrixData
-    | HeatmapData
-    | ContourData
-    | GraphData
-    | TableData
-    | GridsData
+    LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData | GridsData
 )
 FigureKind = Literal["lines", "bars", "histogram", "matrix", "heatmap", "contour", "graph", "table", "grids"]
 KIND_OF: dict[type[WireModel], FigureKind] = {

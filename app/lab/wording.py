@@ -112,9 +112,7 @@ def _titled_group(group: GridGroup, known: Words) -> GridGroup:
     grids = [
         grid.model_copy(update={"title": grid.title or known.get(f"grid.{grid.id}", grid.id)}) for grid in group.grids
     ]
-    return group.model_copy(
-        update={"title": group.title or known.get(f"group.{group.id}", group.id), "grids": grids}
-    )
+    return group.model_copy(update={"title": group.title or known.get(f"group.{group.id}", group.id), "grids": grids})
 
 
 def _worded_step(step: GridStep, known: Words) -> GridStep:

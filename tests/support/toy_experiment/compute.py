@@ -77,7 +77,11 @@ def grids(bad: float) -> GridsData:
     left, right = Grid(id="left", values=[[bad, 2.0]], border=1, outside="0"), Grid(id="right", values=[[3.0]])
     total = Grid(id="total", values=[[1.0, 2.0]], sums=True)
     steps = [
-        GridStep(id="add", numbers={"value": value}, cells=[Cells(grid="total", rows=[0], columns=[at], added=[[value]])])
+        GridStep(
+            id="add", numbers={"value": value}, cells=[Cells(grid="total", rows=[0], columns=[at], added=[[value]])]
+        )
         for at, value in enumerate((1.0, 2.0))
     ]
-    return GridsData(groups=[GridGroup(id="first", grids=[left, right]), GridGroup(id="second", grids=[total])], steps=steps)
+    return GridsData(
+        groups=[GridGroup(id="first", grids=[left, right]), GridGroup(id="second", grids=[total])], steps=steps
+    )

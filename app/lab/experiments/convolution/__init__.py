@@ -38,7 +38,9 @@ class ConvolutionParameters(Parameters):
         """The kernel lies within the input and its padding."""
         known = info.data
         if {"input", "kernel", "padding"} <= set(known):
-            for name, side, length in zip(("rows", "columns"), size(known["kernel"]), size(known["input"]), strict=True):
+            for name, side, length in zip(
+                ("rows", "columns"), size(known["kernel"]), size(known["input"]), strict=True
+            ):
                 spanned, there = dilation * (side - 1) + 1, length + 2 * known["padding"]
                 if spanned > there:
                     raise ValueError(f"the kernel spans {spanned} {name}, the input with its padding has {there}")

@@ -123,16 +123,16 @@ class Convolved:
 
     def kernel_by_input(self) -> Tensor:
         """∂L/∂W as a convolution of the input with ∂L/∂Y: stride and dilation change places."""
-        found = conv2d(
-            self.padded[None, None], self.upstream[None, None], stride=self.dilation, dilation=self.stride
-        )[0, 0]
+        found = conv2d(self.padded[None, None], self.upstream[None, None], stride=self.dilation, dilation=self.stride)[
+            0, 0
+        ]
         return found[: self.kernel.shape[0], : self.kernel.shape[1]]  # more where the last rows are read by no window
 
     def loss(self, input: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
         """L = Σ ∂L/∂Y · Y by PyTorch's own convolution."""
-        output = conv2d(
-            input[None, None], kernel[None, None], bias[None], self.stride, self.padding, self.dilation
-        )[0, 0]
+        output = conv2d(input[None, None], kernel[None, None], bias[None], self.stride, self.padding, self.dilation)[
+            0, 0
+        ]
         return (self.upstream * output).sum()
 
     def autograd(self) -> Gradients:

@@ -50,7 +50,10 @@ def _step(convolved: Convolved, window: Window, number: int, total: int, output:
         Cells(grid="bias_gradient", rows=[0], columns=[0], added=[[window.upstream]]),
     ]
     if down and across:  # a window may lie in the padding alone
-        inside = {"rows": [window.rows[place] for place in down], "columns": [window.columns[place] for place in across]}
+        inside = {
+            "rows": [window.rows[place] for place in down],
+            "columns": [window.columns[place] for place in across],
+        }
         cells.append(Cells(grid="input_gradient", **inside, added=sent))
     numbers: dict[str, float | int | str | None] = {
         "number": number, "windows": total, "row": window.row + 1, "column": window.column + 1, "output": output,

@@ -26,4 +26,8 @@ leaves = [one.requires_grad_() for one in (x, w, b)]
 loss = (g * conv2d(x[None, None], w[None, None], b)[0, 0]).sum()
 for ours, autograd in zip((dx, dw, torch.tensor([db])), torch.autograd.grad(loss, leaves)):
     assert torch.allclose(ours.double(), autograd)
-print(json.dumps({"output": y.tolist(), "input_gradient": dx.tolist(), "kernel_gradient": dw.tolist(), "bias_gradient": db}))
+print(
+    json.dumps(
+        {"output": y.tolist(), "input_gradient": dx.tolist(), "kernel_gradient": dw.tolist(), "bias_gradient": db}
+    )
+)
