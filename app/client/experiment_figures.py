@@ -137,12 +137,12 @@ def _grids(axes: Axes, data: GridsData) -> None:
     made.suptitle(axes.get_title(), fontsize=11, parse_math=False)
     axes.remove()
     heights = [max((len(grid.values) for grid in group.grids), default=0) + 1 for group in data.groups]
-    rows = np.atleast_1d(made.subfigures(len(data.groups) or 1, 1, height_ratios=heights or None))
-    for place, group in zip(rows, data.groups, strict=False):
+    rows = made.subfigures(len(data.groups) or 1, 1, squeeze=False, height_ratios=heights or None)
+    for place, group in zip(rows[:, 0], data.groups, strict=False):
         place.suptitle(group.title, fontsize=9, x=0.01, ha="left", parse_math=False)
         widths = [max(2, _across(grid)) for grid in group.grids]
-        axes = np.atleast_1d(place.subplots(1, len(group.grids), width_ratios=widths))
-        for one, grid in zip(axes, group.grids, strict=True):
+        across = place.subplots(1, len(group.grids), squeeze=False, width_ratios=widths)
+        for one, grid in zip(across[0], group.grids, strict=True):
             one.set_title(grid.title, fontsize=9, parse_math=False)
             _matrix(one, MatrixData(values=grid.values))
 

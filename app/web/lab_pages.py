@@ -31,9 +31,9 @@ class Control:
     """How one parameter is set. `kind`: number, switch, choice, text, numbers (a list), point (a pair), grid, values.
 
     `low` and `high` bound a number, or say how many numbers a list has. The `other` of a choice is the control of a
-    number that may stand in the place of the choices. A grid has `low` to `high` rows, `columns` from and to, and `cell`
-    holds each of its numbers to its bounds; one that `follows` other parameters has a size that they determine (NAME, or NAME=VALUE
-    where only that one value matters).
+    number that may stand in the place of the choices. A grid has `low` to `high` rows, `columns` from and to, and
+    `cell` holds each of its numbers to its bounds; one that `follows` other parameters has a size that they determine
+    (NAME, or NAME=VALUE where only that one value matters).
     """
 
     name: str

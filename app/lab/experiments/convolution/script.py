@@ -24,10 +24,7 @@ assert torch.allclose(turned, dx)
 
 leaves = [one.requires_grad_() for one in (x, w, b)]
 loss = (g * conv2d(x[None, None], w[None, None], b)[0, 0]).sum()
-for ours, autograd in zip((dx, dw, torch.tensor([db])), torch.autograd.grad(loss, leaves)):
+for ours, autograd in zip((dx, dw, torch.tensor([db])), torch.autograd.grad(loss, leaves), strict=True):
     assert torch.allclose(ours.double(), autograd)
-print(
-    json.dumps(
-        {"output": y.tolist(), "input_gradient": dx.tolist(), "kernel_gradient": dw.tolist(), "bias_gradient": db}
-    )
-)
+gradients = {"input_gradient": dx.tolist(), "kernel_gradient": dw.tolist(), "bias_gradient": db}
+print(json.dumps({"output": y.tolist()} | gradients))

@@ -124,4 +124,5 @@ def by_torch(parameters: PoolingParameters, input: Tensor, drawn: Tensor) -> Ten
         return (cells.masked_fill(inside == 0, -torch.inf).softmax(2) * cells).sum(2)
     most = cells.detach().abs().amax(2, keepdim=True)
     most = torch.where(most > 0, most, 1.0)  # a constant: it keeps powers from becoming too large
-    return most[..., 0] * torch.linalg.vector_norm(cells / most, parameters.p, dim=2)
+    norm: Tensor = most[..., 0] * torch.linalg.vector_norm(cells / most, parameters.p, dim=2)
+    return norm
