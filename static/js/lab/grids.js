@@ -58,7 +58,7 @@ export class Grids {
   build() {
     this.#matrices = new Map(this.grids.map(({ id }) => [id, new Matrix(this.change)]));
     this.root.replaceChildren(...this.#data.groups.map((group) => el("section", { class: "grid-group", "data-group": group.id },
-      el("h4", {}, groupTitle(group)),
+      this.#data.groups.length > 1 ? el("h4", {}, groupTitle(group)) : null,
       el("div", { class: "grid-row" }, ...group.grids.map((grid) => {
         const { root } = /** @type {Matrix} */ (this.#matrices.get(grid.id));
         this.listen(root, grid);
