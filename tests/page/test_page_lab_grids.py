@@ -10,6 +10,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
+from gradoscope.lab.registry import experiments
 from gradoscope.web import texts
 from playwright.sync_api import Browser, Locator, expect
 
@@ -123,12 +124,12 @@ def test_a_typed_number_changes_the_gradients(lab: Grids) -> None:
     cell.press("Enter")
     lab.until("kernel", [[-5, 2], [3, 4]])
     lab.shows("input_gradient", ["−5", "−3", "2", "−2", "4", "6", "3", "7", "4"])
-    expect(lab.page).to_have_url(re.compile(quote("[[-5,2],[3,4]]", safe="").replace("-", "-")))
+    expect(lab.page).to_have_url(re.compile(quote("[[-5,2],[3,4]]", safe="")))
 
 
 def test_a_dragged_number_is_followed_and_is_one_step_of_the_history(lab: Grids) -> None:
     lab.at("pooling", "?kind=max")
-    before, runs = lab.page.evaluate("history.length"), len(lab.runs)
+    before = lab.page.evaluate("history.length")
     cell = lab.page.get_by_role("spinbutton", name="Input X, Row 1, column 1")
     box = cell.bounding_box()
     assert box
@@ -146,7 +147,6 @@ def test_a_dragged_number_is_followed_and_is_one_step_of_the_history(lab: Grids)
     lab.page.mouse.up()
     lab.until("input", [[11, 2], [3, 4]])
     assert lab.page.evaluate("history.length") == before + 1
-    assert len(lab.runs) > runs + 1
 
 
 def test_a_grid_is_made_larger_and_smaller_and_keeps_its_numbers(lab: Grids) -> None:
@@ -275,12 +275,11 @@ def test_axe_finds_nothing(browser: Browser, server_url: str, id: str, viewport:
 @pytest.mark.parametrize("id", ["convolution", "pooling"])
 def test_every_try_is_answered(lab: Grids, id: str) -> None:
     lab.at(id)
-    for button in lab.page.locator("[data-try]").all():
-        asked = len(lab.runs)
+    for tried in experiments()[id].tries:
+        button = lab.page.locator(f"[data-try={tried.id}]")
         button.click()
         expect(button).to_have_attribute("aria-pressed", "true")
-        lab.page.wait_for_timeout(50)
-        assert len(lab.runs) > asked
+        lab.until("input", tried.parameters["input"])
         lab.settled()
         expect(lab.page.locator("[data-problem]")).to_be_hidden()
         expect(lab.page.locator(".complaint:visible")).to_have_count(0)
