@@ -242,7 +242,7 @@ def test_each_kind_of_figure_is_drawn_read_and_saved(lab: Lab) -> None:
     lab.experiment(kinds=tuple(KINDS))
     for kind in KINDS:
         place = lab.page.locator(f"[data-figure=my_{kind}]")
-        expect(place.get_by_role("heading")).to_have_text(f"A figure of {kind}")
+        expect(place.get_by_role("heading", level=3)).to_have_text(f"A figure of {kind}")
         expect(place.locator("table" if kind in ("matrix", "table", "grids") else "svg").first).to_be_visible()
         if kind in READ:
             slider = place.get_by_role("slider").first
