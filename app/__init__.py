@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .contract.problems import Problem
     from .contract.regions import run_lengths
     from .images.input_spec import Input
+    from .lab.runs.watch import watch
 
 __version__ = version.VERSION
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "load",
     "load_all",
     "run_lengths",
+    "watch",
 ]
 
 # Imported at first use: the server's web process and the command line need none of them.
@@ -52,6 +54,7 @@ _MODULES = {
     "load": ".client.saved",
     "load_all": ".client.saved",
     "run_lengths": ".contract.regions",
+    "watch": ".lab.runs.watch",
 }
 
 

@@ -71,10 +71,15 @@ class Try:
     parameters: Mapping[str, Any]
 
 
-class Experiment(Generic[P]):
-    """The declaration of an experiment."""
+class Worded:
+    """What has words of its own, in `texts/` beside its module."""
 
     id: ClassVar[str]
+
+
+class Experiment(Worded, Generic[P]):
+    """The declaration of an experiment."""
+
     order: ClassVar[int]
     parameters: type[P]
     papers: ClassVar[tuple[Paper, ...]] = ()
