@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .client.lab import experiment
     from .client.local import explain
     from .client.results import Explanation, Panel
+    from .client.runs import read_run
     from .client.saved import load, load_all
     from .contract.problems import Problem
     from .contract.regions import run_lengths
@@ -35,6 +36,7 @@ __all__ = [
     "explain",
     "load",
     "load_all",
+    "read_run",
     "run_lengths",
     "watch",
 ]
@@ -53,6 +55,7 @@ _MODULES = {
     "explain": ".client.local",
     "load": ".client.saved",
     "load_all": ".client.saved",
+    "read_run": ".client.runs",
     "run_lengths": ".contract.regions",
     "watch": ".lab.runs.watch",
 }

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..contract.experiments import ExperimentFinding, FigureData
 from ..contract.wire import JsonObject
+from .worded import Worded
 
 
 class Parameters(BaseModel):
@@ -69,12 +70,6 @@ class Try:
 
     id: str
     parameters: Mapping[str, Any]
-
-
-class Worded:
-    """What has words of its own, in `texts/` beside its module."""
-
-    id: ClassVar[str]
 
 
 class Experiment(Worded, Generic[P]):

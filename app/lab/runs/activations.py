@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -154,7 +155,7 @@ def merged(last: np.ndarray) -> list[tuple[int, int]]:
     steps, counts = np.unique(last, return_counts=True)
     found = list(zip(steps.tolist(), counts.tolist(), strict=True))
     while len(found) > MAX_SILENT:
-        gaps = [later - earlier for (earlier, _), (later, _) in zip(found[1:], found[2:], strict=False)]
+        gaps = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(found[1:])]
         place = 1 + int(np.argmin(gaps))  # the first entry stays: it holds those that never fired
         found[place : place + 2] = [(found[place + 1][0], found[place][1] + found[place + 1][1])]
     return found

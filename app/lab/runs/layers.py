@@ -45,7 +45,7 @@ def layers_of(model: nn.Module, limit: int = MAX_LAYERS) -> list[Layer]:
     while True:
         found: dict[str, Layer] = {}
         for name, one in named:
-            owner, _, short = name.rpartition(".")
+            owner = name.rpartition(".")[0]
             module = owners[owner]
             whole = name if isinstance(module, nn.RNNBase) or not owner else owner
             cut = ".".join(whole.split(".")[:depth])

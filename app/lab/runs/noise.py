@@ -87,8 +87,8 @@ class MicroBatches:
         self.close()
         for number, one in enumerate(parameters):
             if one.requires_grad and one.is_leaf:
-                self._hooks.add(one.register_hook(Hook(self._part, number, one)))
-                self._hooks.add(one.register_post_accumulate_grad_hook(Hook(self._sum, number)))
+                self._hooks.add(one.register_hook(Hook(self._part, number, one)))  # type: ignore[no-untyped-call]
+                self._hooks.add(one.register_post_accumulate_grad_hook(Hook(self._sum, number)))  # type: ignore[no-untyped-call]
 
     def estimate(self, sizes: Sequence[int]) -> Estimate | None:
         """None where there was one backward pass, or where passes differ in size or in the parameters they reach."""
@@ -127,7 +127,10 @@ class MicroBatches:
 def _norm(grad: Tensor) -> Tensor:
     grad = grad.detach()
     values = grad.coalesce().values() if grad.is_sparse else grad
-    return torch.linalg.vector_norm(values.float() if values.dtype in (torch.float16, torch.bfloat16) else values)
+    norm: Tensor = torch.linalg.vector_norm(
+        values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+    )
+    return norm
 
 
 def _dense_grads(parameters: Sequence[nn.Parameter]) -> list[Tensor]:

@@ -23,9 +23,7 @@ def norms(tensors: Sequence[Tensor]) -> list[float]:
     device = dense[0].device
     raw = torch._foreach_norm(dense)
     found: list[float] = torch.stack([one.detach().to(device, torch.float32) for one in raw]).tolist()
-    return [
-        value if LOW < value < HIGH else _exact(one, value) for value, one in zip(found, dense, strict=True)
-    ]
+    return [value if LOW < value < HIGH else _exact(one, value) for value, one in zip(found, dense, strict=True)]
 
 
 @torch.no_grad()

@@ -54,7 +54,7 @@ class Head(_Line):
     model: Name = ""
     optimizer: Name = ""
     torch: Name = ""
-    notes: list[Literal["compiled", "no_relu"]] = Field([], max_length=8)
+    notes: list[Literal["compiled"]] = Field([], max_length=8)
     layers: list[LayerInfo] = Field(min_length=1, max_length=MAX_LAYERS)
 
 
@@ -126,12 +126,6 @@ class Run:
         """(L,) how many numbers a layer has."""
         return np.array([layer.parameters for layer in self.head.layers], dtype=float)
 
-    @property
-    def rms(self) -> np.ndarray:
-        """(S, L) ‖g‖ / √n: the size of one number of a layer's gradient, which layers of any size share."""
-        size: np.ndarray = self.gradient / np.sqrt(self.parameters)
-        return size
-
 
 def read_run(data: bytes) -> Run:
     """The run of a file. Raises `Unprocessable`, which says what is wrong and where."""
@@ -180,9 +174,7 @@ def _head(line: bytes) -> Head:
             raise refusal(f"line 1 names a version that is not {VERSION}; a newer Gradoscope may read it") from invalid
         if place and place != "format":
             raise refusal(f"line 1, {place[:80]}: {fault['msg']}") from invalid
-        raise refusal(
-            f'line 1 is not the head that gradoscope.watch writes, {{"format": "{FORMAT}", …}}'
-        ) from invalid
+        raise refusal(f'line 1 is not the head that gradoscope.watch writes, {{"format": "{FORMAT}", …}}') from invalid
 
 
 def _line(number: int, line: bytes) -> ActivationLine | StepLine:

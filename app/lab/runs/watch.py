@@ -111,8 +111,8 @@ class Watch:
         self._began = time.monotonic()
         self._hooks.add(self._model.register_forward_pre_hook(Hook(self._guarded, self._forward)))
         for one in self._counters():
-            self._hooks.add(one.register_hook(Hook(self._guarded, self._backward, one)))
-            self._hooks.add(one.register_post_accumulate_grad_hook(Hook(self._guarded, self._accumulated)))
+            self._hooks.add(one.register_hook(Hook(self._guarded, self._backward, one)))  # type: ignore[no-untyped-call]
+            self._hooks.add(one.register_post_accumulate_grad_hook(Hook(self._guarded, self._accumulated)))  # type: ignore[no-untyped-call]
         if self._optimizer is not None:
             before, after = self._optimizer.register_step_pre_hook, self._optimizer.register_step_post_hook
         else:  # these see every optimizer, among them the one that has our parameters
