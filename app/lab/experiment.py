@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..contract.experiments import ExperimentFinding, FigureData
 from ..contract.wire import JsonObject
+from .worded import Paper as Paper
 from .worded import Worded
 
 
@@ -56,12 +57,6 @@ class Update:
     figures: tuple[Figure, ...] = ()
     numbers: JsonObject = field(default_factory=dict)
     findings: tuple[ExperimentFinding, ...] = ()
-
-
-@dataclass(frozen=True)
-class Paper:
-    title: str
-    url: str
 
 
 @dataclass(frozen=True)

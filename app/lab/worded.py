@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Paper:
+    title: str
+    url: str
 
 
 class Worded:
@@ -29,3 +36,8 @@ class RunReport(Worded):
 
 
 RUN = RunReport()
+PAPERS = (  # of what a run is measured by
+    Paper("An Empirical Model of Large-Batch Training (McCandlish et al.)", "https://arxiv.org/abs/1812.06162"),
+    Paper("On the difficulty of training recurrent neural networks (Pascanu et al.)", "https://arxiv.org/abs/1211.5063"),
+    Paper("Understanding the difficulty of training deep feedforward neural networks (Glorot, Bengio)", "https://proceedings.mlr.press/v9/glorot10a.html"),
+)

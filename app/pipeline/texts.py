@@ -43,7 +43,7 @@ def texts(language: str) -> Mapping[str, str]:
 def parts(language: str) -> Mapping[str, Mapping[str, str]]:
     """The texts of a language by part: the name of their file, which scripts fetch whole.
 
-    Each experiment of the lab is a part, `lab_ID`, whose keys begin with `lab.ID.`; so is the report of a run, `lab_run`.
+    Each experiment of the lab is a part, `lab_ID`, whose keys begin with `lab.ID.`; so is the report of a run, `run`.
     """
     files = sorted((shipped("static") / "texts" / language).glob("*.json"))
     found = {file.stem: list(_file(file).items()) for file in files}

@@ -42,6 +42,7 @@ def since(run: Run, mask: np.ndarray) -> Since | None:
 def findings(run: Run) -> list[ExperimentFinding]:
     return [
         _finite(run),
+        *_zero(run),
         *_depth(run, "vanishing"),
         *_depth(run, "exploding"),
         *_growth(run),
@@ -70,14 +71,27 @@ def _finite(run: Run) -> ExperimentFinding:
     return ExperimentFinding(id="finite", verdict="fails" if lasting else "depends", numbers=numbers)
 
 
+def _zero(run: Run) -> Iterator[ExperimentFinding]:
+    """Layers that nothing reaches any more: a gradient of exactly 0."""
+    lasting = {
+        layer: at for layer in range(len(run.names)) if (at := since(run, run.gradient[:, layer] == 0)) is not None
+    }
+    if lasting:
+        start = max(at.row for at in lasting.values())
+        yield ExperimentFinding(id="zero", verdict="fails", numbers={
+            "layers": named(run, np.array(sorted(lasting))), "count": len(lasting), "of": len(run.names),
+            "step": int(run.steps[start]),
+        })  # fmt: skip
+
+
 def compared(run: Run) -> tuple[np.ndarray, int] | None:
     """(S, L) the norm of each layer's gradient over that of the last layer, and the last's number; None where there is
     nothing to compare.
 
-    With weights of the usual sizes a pass back keeps norms about as they are, whatever the widths of the layers. Those
+    A gradient of exactly 0 has no size to compare; `_zero` tells of it. With weights of the usual sizes a pass back keeps norms about as they are, whatever the widths of the layers. Those
     of normalisations have few parameters, and are smaller in any network, so they are left out.
     """
-    sizes = np.where(np.isfinite(run.gradient), run.gradient, np.nan)
+    sizes = np.where(np.isfinite(run.gradient) & (run.gradient > 0), run.gradient, np.nan)
     plain = np.array(["Norm" not in layer.kind for layer in run.head.layers])
     sizes[:, ~plain] = np.nan
     there = np.flatnonzero((sizes > 0).any(0))
@@ -127,7 +141,7 @@ def _depth(run: Run, id: str) -> Iterator[ExperimentFinding]:
 
 
 def _inverse(ratio: np.ndarray) -> np.ndarray:
-    """How many times smaller; a gradient of exactly 0 is no size, and is left to what is said of dead units."""
+    """How many times smaller."""
     times: np.ndarray = np.divide(1.0, ratio, out=np.full_like(ratio, np.nan), where=ratio > 0)
     return times
 
