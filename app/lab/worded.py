@@ -38,6 +38,11 @@ class RunReport(Worded):
 RUN = RunReport()
 PAPERS = (  # of what a run is measured by
     Paper("An Empirical Model of Large-Batch Training (McCandlish et al.)", "https://arxiv.org/abs/1812.06162"),
-    Paper("On the difficulty of training recurrent neural networks (Pascanu et al.)", "https://arxiv.org/abs/1211.5063"),
-    Paper("Understanding the difficulty of training deep feedforward neural networks (Glorot, Bengio)", "https://proceedings.mlr.press/v9/glorot10a.html"),
+    Paper(
+        "On the difficulty of training recurrent neural networks (Pascanu et al.)", "https://arxiv.org/abs/1211.5063"
+    ),
+    Paper(
+        "Understanding the difficulty of training deep feedforward neural networks (Glorot, Bengio)",
+        "https://proceedings.mlr.press/v9/glorot10a.html",
+    ),
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import sys
 from collections import Counter
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from .record import MAX_ACTIVATIONS, MAX_NAME, MAX_SILENT
 
 RELUS = frozenset({torch.relu, torch.relu_, F.relu, F.relu6, Tensor.relu, Tensor.relu_})
 OWN = (nn.ReLU, nn.ReLU6)  # modules that stand for their one activation
-ALONG_TIME = (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d)  # after these dimension 1 of three holds the units
+NEAR = 4  # nodes of the graph before a ReLU, in which its convolution is looked for
 MAX_CALLS = 4  # calls of one module's ReLU in a pass that are told apart; later ones count with the last
 
 
@@ -45,36 +47,35 @@ def _is_relu6(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplac
 class Activations:
     """Counts dead units between `begin` and `end`, and remembers when each unit fired last.
 
-    Between the two, hooks of the modules say which of them is running, and a mode of PyTorch sees the ReLUs; the mode
-    is on only while the model's own forward runs with gradients on. A unit is a channel of a feature map, or a
-    feature. It is alive if it is above zero anywhere: in one sample, place or step of time, in any forward pass of
-    the step.
+    While it is attached, two hooks of the whole model turn on a mode of PyTorch that sees the ReLUs, for those forward
+    passes of a recorded step that have gradients on. The hooks stay between the steps: torch.compile would compile
+    again wherever they come and go. A unit is a channel of a feature map, or a feature. It is alive if it is above
+    zero anywhere: in one sample, place or step of time, in any forward pass of the step.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
+        self._names = {id(module): name for name, module in model.named_modules()}
         self._hooks = Hooks()
+        self._on = False
         self._mode: contextlib.ExitStack | None = None
-        self._running: list[tuple[str, nn.Module]] = []
         self._calls: Counter[str] = Counter()
-        self._last: nn.Module | None = None  # the last module with weights of its own that ran
         self._alive: dict[str, Tensor] = {}
         self._fired: dict[str, np.ndarray] = {}  # the recorded step at which each unit fired last
         self._error: Exception | None = None
 
-    def begin(self) -> None:
-        """See the forward passes from now on."""
-        self._alive.clear()
-        for name, module in self._model.named_modules():
-            if module is not self._model and not isinstance(module, torch.jit.ScriptModule):
-                self._hooks.add(module.register_forward_pre_hook(Hook(self._enter, name)))
-                self._hooks.add(module.register_forward_hook(Hook(self._leave), always_call=True))
+    def attach(self) -> None:
         self._hooks.add(self._model.register_forward_pre_hook(Hook(self._start)))
         self._hooks.add(self._model.register_forward_hook(Hook(self._stop), always_call=True))
 
+    def begin(self) -> None:
+        """See the forward passes from now on."""
+        self._alive.clear()
+        self._on = True
+
     def end(self, step: int) -> tuple[dict[str, int], dict[str, int], dict[str, list[tuple[int, int]]]]:
         """What was seen, by activation: its units, those that were dead, and when these fired last; see `StepLine`."""
-        self.close()
+        self._on = False
         if self._error is not None:
             raise self._error
         alive = {name: one.cpu().numpy() for name, one in self._alive.items()}
@@ -89,33 +90,21 @@ class Activations:
 
     def close(self) -> None:
         """Remove the hooks, and the mode where a forward pass was broken off."""
+        self._on = False
         self._hooks.remove()
-        self._leave_mode()
+        self._stop()
 
     def _start(self, module: nn.Module, args: Any) -> None:
-        if self._mode is not None or not torch.is_grad_enabled():
+        if not self._on or self._mode is not None or not torch.is_grad_enabled():
             return
-        self._running, self._last = [], None
         self._calls.clear()
         self._mode = contextlib.ExitStack()
         self._mode.enter_context(_Seen(self._seen))
 
     def _stop(self, *_: Any) -> None:
-        self._leave_mode()
-
-    def _leave_mode(self) -> None:
         mode, self._mode = self._mode, None
         if mode is not None:
             mode.close()
-
-    def _enter(self, name: str, module: nn.Module, args: Any) -> None:
-        self._running.append((name, module))
-
-    def _leave(self, module: nn.Module, args: Any, out: Any) -> None:
-        if self._running:
-            self._running.pop()
-        if module._parameters:
-            self._last = module
 
     def _seen(self, out: Tensor) -> None:
         """What goes wrong here is told by `end`, not in the middle of the user's forward pass."""
@@ -132,7 +121,7 @@ class Activations:
         name = self._name()
         if out.dim() < 2 or not out.numel() or (name not in self._alive and len(self._alive) >= MAX_ACTIVATIONS):
             return
-        unit = 1 if out.dim() != 3 or isinstance(self._last, ALONG_TIME) else 2
+        unit = 2 if out.dim() == 3 and not _comes_from_channels(out) else 1
         rest = [place for place in range(out.dim()) if place != unit]
         alive = out.detach().amax(rest) > 0
         before = self._alive.get(name)
@@ -142,12 +131,35 @@ class Activations:
         self._alive[name] = alive if before is None else before | alive
 
     def _name(self) -> str:
-        """Where in the model a ReLU was called: `layer1.0.relu`, its second call in a pass `layer1.0.relu#2`."""
-        place, module = self._running[-1] if self._running else ("", self._model)
-        name = place if isinstance(module, OWN) and place else f"{place}.relu".removeprefix(".")
+        """Where in the model a ReLU was called: `layer1.0.relu`, its second call in a pass
+        `layer1.0.relu#2`, a function that the forward of `block` calls `block.relu()`."""
+        place, own = self._running()
+        name = place if own and place else f"{place}.relu()".removeprefix(".")
         self._calls[name] += 1
         call = min(self._calls[name], MAX_CALLS)
         return (name if call == 1 else f"{name}#{call}")[-MAX_NAME:]
+
+    def _running(self) -> tuple[str, bool]:
+        """The innermost module of the model whose code is running, and whether it is a ReLU."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            module = frame.f_locals.get("self") if frame.f_code.co_argcount else None
+            if isinstance(module, nn.Module) and (name := self._names.get(id(module))) is not None:
+                return name, isinstance(module, OWN)
+            frame = frame.f_back
+        return "", False
+
+
+def _comes_from_channels(out: Tensor) -> bool:
+    """Whether (N, C, L) came of a convolution or a normalisation of channels, and not of a linear layer."""
+    node = out.grad_fn
+    for _ in range(NEAR):
+        if node is None:
+            return False
+        if "Convolution" in node.name() or "BatchNorm" in node.name():
+            return True
+        node = node.next_functions[0][0] if node.next_functions else None
+    return False
 
 
 def merged(last: np.ndarray) -> list[tuple[int, int]]:

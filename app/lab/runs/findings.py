@@ -88,8 +88,9 @@ def compared(run: Run) -> tuple[np.ndarray, int] | None:
     """(S, L) the norm of each layer's gradient over that of the last layer, and the last's number; None where there is
     nothing to compare.
 
-    A gradient of exactly 0 has no size to compare; `_zero` tells of it. With weights of the usual sizes a pass back keeps norms about as they are, whatever the widths of the layers. Those
-    of normalisations have few parameters, and are smaller in any network, so they are left out.
+    A gradient of exactly 0 has no size to compare; `_zero` tells of it. With weights of the usual sizes a pass back
+    keeps norms about as they are, whatever the widths of the layers. Those of normalisations have few parameters, and
+    are smaller in any network, so they are left out.
     """
     sizes = np.where(np.isfinite(run.gradient) & (run.gradient > 0), run.gradient, np.nan)
     plain = np.array(["Norm" not in layer.kind for layer in run.head.layers])

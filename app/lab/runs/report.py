@@ -16,8 +16,9 @@ from .findings import findings, noise_of, silent_units, total_norm
 from .record import Run, read_run
 
 
+@np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 def report(data: bytes) -> ExperimentResult:
-    """What the file of a run says. Raises `Unprocessable` where it is no such file."""
+    """What the file of a run says; what leaves the range of numbers on the way is null. Raises `Unprocessable` where it is no such file."""
     began = time.perf_counter()
     run = read_run(data)
     head = run.head

@@ -102,6 +102,7 @@ class Watch:
         self._broken: set[int] = set()  # layers whose gradient was not finite before
         self._before: list[Tensor] = []  # the weights before the step
         self._passes = self._last_passes = 0
+        self._depth, self._in_closure = 0, False  # steps of the optimizer within each other
         self._sizes: list[int] = []
 
     def __enter__(self) -> Self:
@@ -110,6 +111,8 @@ class Watch:
         self._writer = RunWriter(self.file, self._head(), self._max_bytes)
         self._began = time.monotonic()
         self._hooks.add(self._model.register_forward_pre_hook(Hook(self._guarded, self._forward)))
+        if not self._compiled:
+            self._activations.attach()
         for one in self._counters():
             self._hooks.add(one.register_hook(Hook(self._guarded, self._backward, one)))  # type: ignore[no-untyped-call]
             self._hooks.add(one.register_post_accumulate_grad_hook(Hook(self._guarded, self._accumulated)))  # type: ignore[no-untyped-call]
@@ -162,12 +165,13 @@ class Watch:
         self._counts: dict[int, int] = {}
         self._sizes = []
         if self._recording:
-            if not self._compiled:
-                self._activations.begin()
+            self._activations.begin()
             if self._last_passes != 1:
                 self._micro.begin(self._parameters)
 
     def _forward(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        if not self._in_closure:
+            self._depth = 0  # a step that raised is over
         if torch.is_grad_enabled() and args and isinstance(args[0], Tensor) and args[0].dim():
             self._sizes.append(args[0].shape[0])
 
@@ -183,7 +187,12 @@ class Watch:
     def _before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._is_ours(optimizer):
             return
-        closure = any(callable(one) for one in (*args, *kwargs.values()))  # it computes the gradients within the step
+        self._depth += 1
+        if self._depth > 1:  # a class whose `step` calls that of its base class
+            return
+        closure = self._in_closure = any(
+            callable(one) for one in (*args, *kwargs.values())
+        )  # it computes the gradients within the step
         if not closure:
             self._take_gradients(_scale(optimizer))
         if self._recording:
@@ -192,6 +201,10 @@ class Watch:
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self._is_ours(optimizer):
             return
+        self._depth = max(0, self._depth - 1)
+        if self._depth:
+            return
+        self._in_closure = False
         if not self._taken:
             self._take_gradients(_scale(optimizer))
         self._end_step()

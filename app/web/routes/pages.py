@@ -15,10 +15,10 @@ from fastapi.responses import HTMLResponse
 
 from ...contract.catalogue import Catalogue
 from ...contract.problems import Unavailable
+from ...images.samples import samples
 from ...lab.runs.record import MAX_BYTES
 from ...lab.worded import PAPERS, RUN
 from ...pipeline.presentation import FALLBACK
-from ...images.samples import samples
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
