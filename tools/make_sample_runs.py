@@ -1,4 +1,4 @@
-"""Makes the runs that the page /lab/run offers, static/runs/*.jsonl: trainings of seconds, recorded by gradoscope.watch.
+"""Makes the runs that the page /lab/run offers, static/runs/*.jsonl: trainings of seconds that were watched.
 
 Seven shapes are drawn as small grey pictures, and networks learn to name them. `healthy` is a convolutional network
 with usual weights and a usual rate. `trouble` has seven layers with sigmoids, two with ReLUs above them, and a rate

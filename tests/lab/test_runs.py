@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import random
 import subprocess
 import sys
-import time
 
 import gradoscope
 import numpy as np
@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from gradoscope.client.experiment_files import files
 from gradoscope.contract.experiments import ExperimentResult
-from gradoscope.contract.problems import Problem, Unprocessable
+from gradoscope.contract.problems import Unprocessable
 from gradoscope.lab.runs import record
 from gradoscope.lab.runs.record import read_run
 from gradoscope.lab.runs.report import report
@@ -135,10 +135,8 @@ def test_damaged_files_are_refused_or_read_and_nothing_else():
         for _ in range(chance.randrange(1, 8)):
             place = chance.randrange(len(data))
             data[place : place + chance.randrange(3)] = chance.randbytes(chance.randrange(4))
-        try:
+        with contextlib.suppress(Unprocessable):  # anything else is an error
             json.dumps(report(bytes(data)).to_dict(), allow_nan=False)
-        except Problem as problem:
-            assert "no file of a run" in problem.detail
 
 
 def test_extreme_numbers_are_drawn_without_a_warning():
@@ -161,13 +159,8 @@ def test_a_vanishing_gradient_with_its_layers_number_and_step():
     assert found.numbers["times"] == pytest.approx(1e6)
     assert "since step 400" in found.text
     assert findings_of(*lines[:40])["vanishing"].verdict == "holds"
-    passed = (
-        findings_of(*lines[::-1][:50], *[])
-        if False
-        else findings_of(*[step(10 * n, (1e-6, 1.0, 1.0) if 20 <= n < 40 else (1.0, 1.0, 1.0)) for n in range(100)])[
-            "vanishing"
-        ]
-    )
+    once = [step(10 * n, (1e-6, 1.0, 1.0) if 20 <= n < 40 else (1.0, 1.0, 1.0)) for n in range(100)]
+    passed = findings_of(*once)["vanishing"]
     assert passed.verdict == "depends"
     assert passed.numbers["steps"] == 20
 
@@ -339,13 +332,10 @@ def test_figures_are_drawn_and_written():
     assert ExperimentResult.model_validate(json.loads(written["result.json"])) == result
 
 
-def test_the_largest_file_is_read_in_little_time_and_memory():
-    """No bound on seconds: a file of the largest size is read, and its answer is small."""
+def test_the_largest_file_is_read_and_its_answer_is_small():
     wide = HEAD | {"layers": [{"name": f"layer{n}", "parameters": 10} for n in range(record.MAX_LAYERS)]}
     line = json.dumps(step(0, [1.234] * record.MAX_LAYERS) | {"update": [1.234e-3] * record.MAX_LAYERS})
     count = (record.MAX_BYTES - 20_000) // (len(line) + 8)
     lines = [json.loads(line) | {"step": number} for number in range(count)]
-    began = time.perf_counter()
     result = report(data_of(*lines, head=wide))
-    print(f"{count} steps of {record.MAX_LAYERS} layers in {time.perf_counter() - began:.2f} s")
     assert len(json.dumps(result.to_dict())) < 2 * 2**20

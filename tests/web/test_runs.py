@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import gradoscope
+import httpx2
 import pytest
 from gradoscope.lab.runs.record import MAX_BYTES
 from gradoscope.settings import shipped
@@ -17,6 +19,12 @@ TROUBLE = shipped("static") / "runs" / "trouble.jsonl"
 
 def plain(result):
     return {name: value for name, value in result.items() if name != "seconds"}
+
+
+@pytest.fixture
+def client(server_url):
+    with httpx2.Client(base_url=server_url, timeout=60) as opened:
+        yield opened
 
 
 def test_page_client_process_and_shell_say_the_same(client, server_url, tmp_path):
@@ -69,7 +77,5 @@ def test_refusals(client):
 
 
 def test_reading_a_run_loads_no_torch():
-    import subprocess
-
     code = f"import sys, gradoscope; gradoscope.read_run({str(TROUBLE)!r}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

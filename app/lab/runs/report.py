@@ -18,7 +18,10 @@ from .record import Run, read_run
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 def report(data: bytes) -> ExperimentResult:
-    """What the file of a run says; what leaves the range of numbers on the way is null. Raises `Unprocessable` where it is no such file."""
+    """What the file of a run says; a number that leaves the range of floats on the way is null.
+
+    Raises `Unprocessable` where it is no such file.
+    """
     began = time.perf_counter()
     run = read_run(data)
     head = run.head
