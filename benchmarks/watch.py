@@ -65,7 +65,9 @@ def main() -> int:
     print(f"resnet18, batch {given.batch} of {given.side}×{given.side}, every {given.every} steps, {given.device}")
     print(f"plain    {1000 * median(plain):8.2f} ms a step")
     print(f"watched  {1000 * median(watched):8.2f} ms a step")
-    print(f"ratio    {ratio:8.4f}  (median of {given.rounds} turns, {min(ratios):.4f} to {max(ratios):.4f}; goal {GOAL})")
+    print(
+        f"ratio    {ratio:8.4f}  (median of {given.rounds} turns, {min(ratios):.4f} to {max(ratios):.4f}; goal {GOAL})"
+    )
     return int(ratio > GOAL)
 
 
