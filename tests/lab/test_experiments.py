@@ -49,6 +49,12 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"steps": 300, "rate": 0.1, "surface": "reddi", "schedule": "warmup"},
         {"steps": 2, "optimiser": "sgd", "rate": 1000.0, "condition": 1.0, "start": [0.0, 0.0]},
     ],
+    "binary": [
+        {"train_steps": 3, "seeds": 3},
+        {"train_steps": 20, "seeds": 3, "estimator": "straight_through", "balanced": False, "offset": 1.0},
+        {"train_steps": 0, "seeds": 3, "progress": 1.0},
+        {"train_steps": 0, "seeds": 3, "t_min": 1.0, "t_max": 1.0, "estimator": "clipped"},
+    ],
     "gradient_check": [
         {},
         {"function": "relu"},
