@@ -1,4 +1,4 @@
-"""Estimators against closed forms and autograd; a training against one written out network by network; flips by hand."""
+"""Estimators against closed forms and autograd; a training against one written out for each network; flips by hand."""
 
 from __future__ import annotations
 
@@ -279,10 +279,9 @@ def test_training_learns() -> None:
     found = result("binary", train_steps=60, seeds=3)
     curves = figure(found, "accuracy").series
     for curve in curves:
-        assert curve.y[0] < 0.35
-        assert curve.y[-1] > 0.55
+        assert curve.y[-1] > max(0.55, curve.y[0])
     assert found.numbers["accuracy"] == found.numbers["accuracies"]["ede"]
-    assert curves[0].x[-1] == 60
+    assert (curves[0].x[0], curves[0].x[-1]) == (4, 60)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ Estimator = Literal["straight_through", "clipped", "tanh", "ede"]
 
 class BinaryParameters(Parameters):
     estimator: Estimator = Field("ede", description="What stands in for the derivative of sign.")
-    progress: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.01}, description="i/N: how far training is.")
+    progress: float = Field(0.75, ge=0, le=1, json_schema_extra={"step": 0.01}, description="i/N: how far training is.")
     t_min: float = Field(0.1, ge=0.01, le=10, description="EDE's t at the start.")
     t_max: float = Field(10.0, ge=0.01, le=100, description="EDE's t at the end.")
     balanced: bool = Field(True, description="Weights are made mean 0 and variance 1 before their sign (Libra).")

@@ -28,7 +28,7 @@ def run(parameters: BinaryParameters, seed: int) -> Iterator[Update]:
     t = ede_t(parameters.t_min, parameters.t_max, parameters.progress)
     total = parameters.train_steps + 2
     found = _of_estimators(parameters, t)
-    drawn = (_forward(parameters.estimator, t), _slopes(t))
+    drawn: tuple[Figure, ...] = (_slopes(t), _forward(parameters.estimator, t))
     said = of_sign(parameters, found)
     yield Update(1, total, drawn, found, (said,))
     training: Training | None = None
@@ -46,7 +46,7 @@ def run(parameters: BinaryParameters, seed: int) -> Iterator[Update]:
 def _of_estimators(parameters: BinaryParameters, t: float) -> dict[str, Any]:
     places = torch.tensor([0.0, 1.0], dtype=torch.float64)
     slopes = slope(parameters.estimator, places, t).tolist()
-    normal = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(4000, dtype=torch.float64) + 0.5) / 4000)
+    normal = torch.special.ndtri((torch.arange(4000, dtype=torch.float64) + 0.5) / 4000)
     distances = {one: float((surrogate(one, normal, t) - signs(normal)).abs().mean()) for one in ESTIMATORS}
     return {
         "derivative": {"0": slopes[0], "1": slopes[1]},
@@ -107,15 +107,18 @@ def _slopes(t: float) -> Figure:
 
 
 def _over_updates(parameters: BinaryParameters, training: Training) -> tuple[Figure, ...]:
-    """Accuracy of the estimators, and the entropy with and without balance; none where nothing is trained."""
-    if not parameters.train_steps:
+    """Accuracy of the estimators, from the second look on: the first is chance, and would flatten all differences.
+
+    And the entropy with and without balance. None where nothing is trained.
+    """
+    if len(training.at) < 2:
         return ()
     accuracies, entropies = torch.stack(training.accuracies), torch.stack(training.entropies)
     asked = ESTIMATORS.index(parameters.estimator)
     ways = ("balanced", "plain") if parameters.balanced else ("plain", "balanced")
     return (
         _lines("accuracy", "update", "accuracy", [
-            interval_series(one, training.at, accuracies[:, place]) for place, one in enumerate(ESTIMATORS)]),
+            interval_series(one, training.at[1:], accuracies[1:, place]) for place, one in enumerate(ESTIMATORS)]),
         _lines("entropy", "update", "bits", [
             interval_series(way, training.at, entropies[:, group])
             for way, group in sorted(zip(ways, (asked, len(ESTIMATORS)), strict=True))]),
@@ -123,8 +126,8 @@ def _over_updates(parameters: BinaryParameters, training: Training) -> tuple[Fig
 
 
 def _agreement(training: Training) -> Figure:
-    return _lines("agreement", "progress", "correlation", [
-        interval_series(one, PROGRESSES, training.agreements[place]) for place, one in enumerate(ESTIMATORS)])  # fmt: skip
+    series = [interval_series(one, PROGRESSES, training.agreements[place]) for place, one in enumerate(ESTIMATORS)]
+    return _lines("agreement", "progress", "correlation", series)
 
 
 def _weights(training: Training) -> Figure:
@@ -145,9 +148,7 @@ def _table(training: Training) -> Figure:
         accuracy = interval(training.accuracy[place])
         apart = interval(training.accuracy[place] - training.accuracy[0])
         bits, error = training.entropies[-1][place].mean(), training.errors[-1][place].mean()
-        rows.append([
-            group.estimator, "balanced" if group.balanced else "plain", round(accuracy.mean, 4),
-            round(apart.mean, 4), round(apart.low, 4), round(apart.high, 4), round(float(bits), 4), round(float(error), 4),
-        ])  # fmt: skip
+        values = (accuracy.mean, *apart, float(bits), float(error))
+        rows.append([group.estimator, "balanced" if group.balanced else "plain", *(round(one, 4) for one in values)])
     columns = ["estimator", "weights", "accuracy", "apart", "low", "high", "bits", "error"]
     return Figure("table", TableData(columns=columns, rows=rows))

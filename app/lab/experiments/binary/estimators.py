@@ -63,5 +63,5 @@ class Sign(torch.autograd.Function):
 
 def sign(x: Tensor, groups: Sequence[tuple[Estimator, int]], t: float) -> Tensor:
     """The sign of x (rows, …), with a gradient."""
-    found: Tensor = Sign.apply(x, groups, t)  # type: ignore[no-untyped-call]
+    found: Tensor = Sign.apply(x, groups, t)
     return found

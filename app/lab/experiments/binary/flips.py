@@ -43,7 +43,8 @@ class Flips:
         """Correlation over the flips of what is told and what happens, for each network; 0 where nothing is told."""
         told, happens = (one - one.mean(1, keepdim=True) for one in (self.told(estimator, t), self.changes))
         sizes = (told.norm(dim=1) * happens.norm(dim=1)).clamp_min(1e-20)
-        return (told * happens).sum(1) / sizes
+        found: Tensor = (told * happens).sum(1) / sizes
+        return found
 
 
 @torch.no_grad()

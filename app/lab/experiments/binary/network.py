@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -59,7 +60,7 @@ def latent_weights(seeds: int, offset: float, generator: torch.Generator) -> lis
     """Real weights at the start, (seeds, outputs, inputs), with variance 1 / inputs."""
     return [
         (torch.randn(seeds, after, before, generator=generator) + offset) * before**-0.5
-        for before, after in zip(SIZES[:-1], SIZES[1:], strict=True)
+        for before, after in pairwise(SIZES)
     ]
 
 

@@ -1,10 +1,10 @@
-"""The sign with EDE's gradient half way through a training, and what a balanced layer's signs carry at its start."""
+"""The sign with EDE's gradient three quarters through a training, and what a balanced layer's signs carry at its start."""
 
 import json
 
 import torch
 
-t_min, t_max, progress = 0.1, 10.0, 0.5
+t_min, t_max, progress = 0.1, 10.0, 0.75
 t = t_min * (t_max / t_min) ** progress
 k = max(1 / t, 1.0)
 
@@ -33,5 +33,5 @@ signs = Sign.apply(w)
 p = (signs > 0).float().mean(-1)
 entropy = -(torch.xlogy(p, p) + torch.xlogy(1 - p, 1 - p)) / torch.log(torch.tensor(2.0))
 error = (w - scale * signs).square().sum(-1) / w.square().sum(-1)
-found = {"derivative": dict(zip(["0", "1"], x.grad.tolist())), "t": t, "k": k}
+found = {"derivative": {"0": x.grad[0].item(), "1": x.grad[1].item()}, "t": t, "k": k}
 print(json.dumps({**found, "start_entropy": entropy.mean().item(), "start_quantisation_error": error.mean().item()}))

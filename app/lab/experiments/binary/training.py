@@ -45,7 +45,7 @@ class Training:
     entropies: list[Tensor] = field(default_factory=list)
     errors: list[Tensor] = field(default_factory=list)
     first: Tensor = field(default_factory=lambda: torch.zeros(0))
-    """Weights of the middle layer that the signs are taken of, in the networks of the estimator asked for; at the start."""
+    """What the signs of the middle layer are taken of, in the networks of the estimator asked for; at the start."""
     last: Tensor = field(default_factory=lambda: torch.zeros(0))
     """The same at the end."""
     flips: Flips | None = None
