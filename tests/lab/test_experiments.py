@@ -55,6 +55,12 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"train_steps": 0, "seeds": 3, "progress": 1.0},
         {"train_steps": 0, "seeds": 3, "t_min": 1.0, "t_max": 1.0, "estimator": "clipped"},
     ],
+    "plasticity": [
+        {"tasks": 6, "steps_per_task": 50, "seeds": 3, "replacement_rate": 0.0025, "maturity": 1},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "maturity": 10_000},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "algorithm": "continual", "bias_correction": False},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "algorithm": "adam", "adam_rate": 0.1},
+    ],
     "gradient_check": [
         {},
         {"function": "relu"},

@@ -1,4 +1,4 @@
-"""The sign with EDE's gradient three quarters through a training, and what a balanced layer's signs carry at its start."""
+"""The sign with EDE's gradient at three quarters of a training, and what a balanced layer's signs carry at first."""
 
 import json
 
