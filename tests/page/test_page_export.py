@@ -72,6 +72,8 @@ def test_the_grid_as_figure(keep: Keeping) -> None:
     ):  # fmt: skip
         assert wanted in words, wanted
     assert re.search(r"sum \S+ % (off|too (high|low))", words)
+    assert re.search(r"EfficientNet-Lite0: tiger cat \.\d+ · .+ \.\d+ · .+ \.\d+", words), "labels have commas"
+    assert "map over picture" not in words, "the map hides the picture"
     shown = keep.page.locator("map-panel .ticks span").all_inner_texts()
     assert [tick for tick in shown if tick] == [
         text for text in texts if re.fullmatch(r"(?!20\d\d)[≤≥ −.\d×⁰¹²³⁴-⁹⁻]+", text)
