@@ -102,6 +102,25 @@ def test_the_grid_as_figure(keep: Keeping) -> None:
     assert np.array_equal(figure[4 * y : 4 * (y + 224), 4 * x : 4 * (x + 224)], expected)
 
 
+def test_a_figure_of_some_methods(keep: Keeping) -> None:
+    """Unticked in the menu, a method is hidden in the grid and not in the figure; the last one stays."""
+    keep.cheap()
+    menu = keep.export()
+    ticks = menu.get_by_role("group", name="Methods shown")
+    expect(ticks.get_by_role("checkbox")).to_have_count(len(CHEAP))
+    ticks.get_by_label("Vanilla gradient").uncheck()
+    expect(keep.page.locator("map-panel")).to_have_count(len(CHEAP) - 1)
+    expect(menu).to_be_visible()
+    svg = keep.saved(menu.get_by_role("button", name="Grid, .svg").click)[1].decode()
+    assert ">Grad-CAM</text>" in svg
+    assert ">Vanilla gradient</text>" not in svg
+    expect(ticks.get_by_role("checkbox", checked=True)).to_be_disabled()
+    ticks.get_by_label("Vanilla gradient").check()
+    expect(ticks.get_by_role("checkbox", disabled=True)).to_have_count(0)
+    expect(keep.page.locator("map-panel", has_text="Vanilla gradient")).to_have_count(1)
+    assert keep.axe_in_both_themes("export-menu") == []
+
+
 def test_everything_as_zip(keep: Keeping) -> None:
     keep.cheap()
     keep.page.get_by_role("button", name="Export", exact=True).press("Enter")
