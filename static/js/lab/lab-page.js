@@ -10,6 +10,7 @@ import { readAddress, same, writeAddress } from "./address.js";
 import { Controls } from "./controls.js";
 import { FigureView } from "./figure.js";
 import { showFindings, showNumbers } from "./findings.js";
+import { changedOrigin, showOrigin } from "./origin.js";
 import { Runner } from "./runner.js";
 import { figureTitle } from "./words.js";
 
@@ -44,6 +45,7 @@ export class LabPage {
     this.took = part("[data-took]");
     this.brief = part("[data-brief]");
     this.problem = part("[data-problem]");
+    this.origin = part("[data-origin]");
     this.findings = part("[data-findings]");
     this.numbers = part("[data-numbers]");
     this.saveButton = part("[data-save-result]");
@@ -74,6 +76,7 @@ export class LabPage {
   /** Takes the settings of the address. */
   open() {
     this.controls.settings = readAddress(location.search, this.experiment.controls);
+    showOrigin(this.origin, location.search);
     if (!same(this.#asked, this.controls.settings)) this.ask(); // a link within the page changes nothing
   }
 
@@ -89,8 +92,12 @@ export class LabPage {
   /** @param {boolean} done - the hand has come to rest: a step of the browser's history */
   changed(done) {
     this.#told ||= done;
-    const query = writeAddress(location.search, this.experiment.controls, this.controls.settings);
-    if (done && query !== location.search) history.pushState(null, "", `${location.pathname}${query}${location.hash}`);
+    const before = readAddress(location.search, this.experiment.controls);
+    if (done && !same(before, this.controls.settings)) {
+      const query = writeAddress(changedOrigin(location.search), this.experiment.controls, this.controls.settings);
+      history.pushState(null, "", `${location.pathname}${query}${location.hash}`);
+      showOrigin(this.origin, query);
+    }
     if (!same(this.#asked, this.controls.settings)) this.ask();
   }
 
