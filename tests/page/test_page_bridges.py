@@ -61,7 +61,7 @@ def query_of(link: Locator) -> tuple[str, dict[str, str]]:
 
 def layer_at(visit: Visit, record: Any, place: int) -> Locator:
     """The details of a layer in the gradient flow's dialog."""
-    visit.page.goto(f"{visit.root}/e/{record['id']}#flow=efficientnet_lite0/282")
+    visit.page.goto(f"{visit.root}/e/{record['id']}#flow=efficientnet_lite0/top")
     dialog = visit.page.get_by_role("dialog", name="Gradient flow")
     dialog.locator("flow-figure svg").wait_for()
     dialog.get_by_role("slider", name="Layer").fill(str(place))
