@@ -14,8 +14,8 @@ from .wire import WireModel
 class ExcerptBody(WireModel):
     """A piece of one channel of what goes into a pooling. Each window within it is one of the pooling's own."""
 
-    channel: int = Field(description="the one with the largest gradient")
-    row: int = Field(description="where the piece begins: around the place with the largest gradient")
+    channel: int = Field(description="the one whose values times their gradients are largest")
+    row: int = Field(description="where the piece begins: around the place where that product is largest")
     column: int
     values: list[list[float]] = Field(description="at most 16 × 16, to four significant digits")
     kernel: int | None = Field(description="side of a window; null where one window covers the whole map")

@@ -175,7 +175,7 @@ def test_every_figure_spans_the_layers() -> None:
 
 def test_the_norms_of_another_network_stand_beside_and_meet_at_the_last_layer() -> None:
     found = result("depth", depth=5, width=16, measured=[8.0, 0.0, 4.0, 1.0, 2.0])
-    ours, _, theirs = figure(found, "backward").series
+    _, _, theirs = figure(found, "backward").series
     assert (theirs.id, theirs.style) == ("measured", "points")
     assert theirs.x == [1, 2, 3, 4, 5]
     last = found.numbers["backward_norm"][-1]

@@ -31,13 +31,13 @@ def server_url(real_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def record(server_url: str) -> Any:
-    data = {"sample": "cat", "method": "vanilla_gradient", "target": "282", "size": 64}
+    data = {"sample": "cat", "method": "vanilla_gradient", "target": "282"}
     return httpx.post(f"{server_url}/api/v1/explanations", data=data, timeout=300).json()
 
 
 @pytest.fixture(scope="module")
 def flow(server_url: str, record: Any) -> Any:
-    data = {"from": record["id"], "target": 282, "size": 64}
+    data = {"from": record["id"], "target": 282}
     return httpx.post(f"{server_url}/api/v1/gradient-flows", data=data, timeout=300).json()
 
 
@@ -223,7 +223,7 @@ def test_a_pooling_leads_to_its_experiment_with_its_real_feature_map(
         visit.page.goto(visit.root + str(details.get_by_role("link", name=LINKS["pooling"]).get_attribute("href")))
         expect(visit.page.locator(".results[aria-busy=false]")).to_be_visible()
         expect(visit.page.locator("[data-problem]")).to_be_hidden()
-        expect(visit.page.locator("[data-origin]")).to_contain_text("the place with the largest gradient")
+        expect(visit.page.locator("[data-origin]")).to_contain_text("value times gradient is largest")
         expect(visit.page.locator("[data-figure] .matrix input").first).to_have_value(str(grid[0][0]))
 
 
@@ -250,30 +250,24 @@ def test_without_an_origin_nothing_is_said(browser: Browser, server_url: str) ->
 
 
 def test_the_gradient_check_leads_to_the_labs(browser: Browser, server_url: str, record: Any) -> None:
-    options = {"gradient_check": {"directions": 4, "step": 1e-5}}
-    data = {"metric": "gradient_check", "options": json.dumps(options)}
-    with httpx.Client(base_url=server_url, timeout=300) as http:
-        panel = record["panels"][0]["id"]
-        http.post(f"/api/v1/explanations/{record['id']}/panels/{panel}/metrics", data=data)
     with visiting(browser, server_url) as visit:
         visit.page.goto(f"{visit.root}/trust")
         link = visit.page.get_by_role("link", name="The same question in the lab, on small functions")
         link.click()
         expect(visit.page.locator(".results[aria-busy=false]")).to_be_visible()
-        expect(visit.page.locator("[data-control=function] select")).to_have_value("network")
+        expect(visit.page.locator("[data-control=function] input:checked")).to_have_value("network")
         expect(visit.page.locator("[data-control=step] [data-number]")).to_have_value("0.000001")
         expect(visit.page.locator("[data-problem]")).to_be_hidden()
-        figures = {"slopes": [1, 2], "expected": [1, 2], "relative_error": 0.0, "passed": True, "kinks": 1}
-        measured = {"figures": figures, "parameters": {"step": 1e-5, "tolerance": 0.01}}
-        made = """async ([measured, panel]) => {
-          const { figure } = await import("/static/plugins/metrics/gradient_check/figure.js");
-          const node = figure(measured, panel);
-          return node.querySelector("a").getAttribute("href");
-        }"""
-        href = visit.page.evaluate(made, [measured, {"model": "efficientnet_lite0", "method": "vanilla_gradient"}])
-        query = {name: value[0] for name, value in parse_qs(urlsplit(href).query).items()}
-        assert (query["function"], query["scheme"], float(query["step"])) == ("relu", "central", 1e-5)
-        visit.page.goto(visit.root + href)
+        visit.page.goto(f"{visit.root}/e/{record['id']}")
+        visit.page.locator(".trust-open").first.click()
+        check = visit.page.locator("dialog.trust[open] [data-metric=gradient_check]")
+        check.locator(".trust-run").click()
+        place = check.get_by_role("link", name="How small a step checks a gradient?")
+        path, query = query_of(place)
+        assert (path, query["scheme"], float(query["step"])) == ("/lab/gradient_check", "central", 1e-6)
+        kinks = check.locator(".trust-facts").get_by_text("Directions with a kink").count()
+        assert query["function"] == ("relu" if kinks else "network")
+        visit.page.goto(visit.root + str(place.get_attribute("href")))
         expect(visit.page.locator("[data-origin]")).to_contain_text("gradient check of vanilla_gradient")
         expect(visit.page.locator(".results[aria-busy=false]")).to_be_visible()
         assert visit.axe_in_both_themes() == []

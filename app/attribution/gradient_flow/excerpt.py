@@ -41,7 +41,8 @@ class Excerpt:
 
 
 def excerpt(operation: Node, values: Tensor, gradient: Tensor, pooled: Sides) -> Excerpt | None:
-    """The piece of a pooling's input, (1, C, h, w), around the place whose gradient is largest.
+    """The piece of a pooling's input a, (1, C, h, w), around the place where |a·∂S/∂a| is largest, in the channel where
+    its sum is.
 
     `gradient` is ∂S/∂input, `pooled` height and width of the output. None where windows are not square, are dilated, or
     are larger than an excerpt, or where a value is not finite.
@@ -52,8 +53,9 @@ def excerpt(operation: Node, values: Tensor, gradient: Tensor, pooled: Sides) ->
     window = window_of(operation, (height, width), pooled)
     if window is None:
         return None
-    channel = int(gradient[0].flatten(1).norm(dim=1).argmax())
-    place = int(gradient[0, channel].abs().argmax())
+    share = (values[0] * gradient[0]).abs().flatten(1)
+    channel = int(share.sum(1).argmax())
+    place = int(share[channel].argmax())
     spans = [
         _span(side, at, window, whole=_whole(operation, (height, width), window))
         for side, at in ((height, place // width), (width, place % width))

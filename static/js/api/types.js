@@ -92,8 +92,8 @@
 /**
  * A piece of one channel of what goes into a pooling. Each window within it is one of the pooling's own.
  * @typedef {object} ExcerptBody
- * @property {number} channel - the one with the largest gradient
- * @property {number} row - where the piece begins: around the place with the largest gradient
+ * @property {number} channel - the one whose values times their gradients are largest
+ * @property {number} row - where the piece begins: around the place where that product is largest
  * @property {number} column
  * @property {number[][]} values - at most 16 × 16, to four significant digits
  * @property {number | null} kernel - side of a window; null where one window covers the whole map

@@ -60,7 +60,7 @@ def test_windows_of_the_piece_are_windows_of_the_map(pool, sides):
     assert small.numel() >= 4
 
 
-def test_the_piece_holds_the_place_with_the_largest_gradient():
+def test_the_piece_holds_the_place_that_brings_most():
     model = wrap(Pooled(nn.MaxPool2d(2)), side=64, classes=2, mean=[0.0], std=[1.0])
     picture = 0.01 * seeded((1, 64, 64), seed=5)
     picture[0, 47, 12] = 100.0
@@ -68,6 +68,15 @@ def test_the_piece_holds_the_place_with_the_largest_gradient():
     assert piece.channel == int(model.network.conv.weight.abs().flatten().argmax())
     assert piece.row <= 47 < piece.row + 16
     assert piece.column <= 12 < piece.column + 16
+
+
+def test_a_channel_that_is_zero_is_not_shown_however_large_its_gradient():
+    model = wrap(nn.Sequential(nn.Conv2d(1, 2, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2)),
+                 side=8, classes=2, mean=[0.0], std=[1.0])  # fmt: skip
+    model.network[0].weight.data = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)
+    model.network[0].bias.data.zero_()
+    model.network[3].weight.data = torch.tensor([[9.0, 1.0], [9.0, 1.0]])
+    assert measure(model, seeded((1, 8, 8)), Score(1))[2].pooling.excerpt.channel == 1
 
 
 @pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1)])
