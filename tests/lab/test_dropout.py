@@ -138,7 +138,8 @@ def test_the_gradient_is_the_slope_of_the_loss() -> None:
 def test_the_mean_gradient_is_over_all_masks() -> None:
     net, p = drawn(units=4), 0.3
     averaged, whole = mean_gradient(net, p)
-    each = [chance * backward(net, mask, p).gradient for mask, chance in zip(all_masks(4), chances(all_masks(4), p))]
+    masks = all_masks(4)
+    each = [chance * backward(net, mask, p).gradient for mask, chance in zip(masks, chances(masks, p), strict=True)]
     torch.testing.assert_close(averaged, torch.stack(each).sum(0))
     torch.testing.assert_close(whole, backward(net, torch.ones(4, dtype=torch.float64), 0.0).gradient)
 

@@ -53,7 +53,7 @@ class Dropout(Experiment[DropoutParameters]):
 
     def cost(self, parameters: DropoutParameters) -> float:
         """Seconds: all masks of a few networks, and trainings of all networks at once."""
-        masks = 2**parameters.units * (2e-6 + 2e-6 * parameters.layers)
+        masks = 2.0**parameters.units * (2e-6 + 2e-6 * parameters.layers)
         passes = parameters.seeds * (parameters.nets + 2) * parameters.samples * parameters.steps
         return 0.05 + masks + passes * (7e-7 + 5e-7 * parameters.layers)
 

@@ -159,9 +159,7 @@ def _error(errors: dict[str, Tensor]) -> Figure:
         flat = not found.mean.dim()
         x = [averaged[0], averaged[-1]] if flat else averaged
         mean, low, high = ([float(one)] * 2 if flat else one for one in (found.mean, found.low, found.high))
-        series.append(
-            Series(id=name, x=x, y=numbers(mean), low=numbers(low), high=numbers(high), style=style)  # type: ignore[arg-type]
-        )
+        series.append(Series(id=name, x=x, y=numbers(mean), low=numbers(low), high=numbers(high), style=style))
     return Figure("error", LinesData(x=Axis(id="averaged"), y=Axis(id="error"), series=series))
 
 

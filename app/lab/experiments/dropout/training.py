@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -43,10 +44,7 @@ class Trainings:
     def _start(self) -> tuple[list[Tensor], list[Tensor]]:
         shape = self.parameters.seeds, self.parameters.nets + 2
         sizes = [INPUTS, WIDTH, *[WIDTH] * self.parameters.layers, CLASSES]
-        weights = [
-            self._normal(*shape, inputs, outputs) * (2 / inputs) ** 0.5
-            for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True)
-        ]
+        weights = [self._normal(*shape, inputs, outputs) * (2 / inputs) ** 0.5 for inputs, outputs in pairwise(sizes)]
         biases = [torch.zeros(*shape, 1, outputs) for outputs in sizes[1:]]
         return [one.requires_grad_() for one in weights], [one.requires_grad_() for one in biases]
 
