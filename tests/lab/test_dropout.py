@@ -116,8 +116,8 @@ def test_the_factor_is_the_mask_over_the_chance_of_keeping() -> None:
     assert found.numbers["mean_factor"] == pytest.approx([1, 1, 1, 1], rel=1e-12)
     assert found.numbers["gradient"][1:3] == [0, 0]
     assert found.numbers["backward_gap"] <= 1e-12
-    forward, arriving, factor, gradient = figure(found, "backward").values
-    assert gradient == pytest.approx([a * f for a, f in zip(arriving, factor, strict=True)], abs=1e-14)
+    forward, arriving, factor, gradient = zip(*figure(found, "backward").values, strict=True)
+    assert list(gradient) == pytest.approx([a * f for a, f in zip(arriving, factor, strict=True)], abs=1e-14)
     assert [one == 0 for one in forward] == [False, True, True, False]
 
 
@@ -153,7 +153,7 @@ def test_a_mask_that_is_shorter_is_drawn_on_and_a_longer_one_cut() -> None:
 
 
 def test_outputs_are_ordered_and_their_chances_add_up() -> None:
-    masked, *level = figure(result("dropout", p=0.2, units=12, steps=0), "outputs").series
+    *level, masked = figure(result("dropout", p=0.2, units=12, steps=0), "outputs").series
     assert masked.x[-1] == pytest.approx(1)
     assert masked.y == sorted(masked.y)
     assert [one.id for one in level] == ["arithmetic", "geometric", "weight_scaling"]
@@ -239,8 +239,8 @@ def test_masks_come_first_then_depths_then_trainings() -> None:
     assert [update.done for update in found] == list(range(1, 18))
     assert {update.total for update in found} == {17}
     assert "layers" not in {one.id for one in found[0].figures}
-    assert [one.id for one in figure(found[-1], "error").series] == ["bagging", "sampled", "scaled", "single"]
-    assert figure(found[-1], "curves").series[0].x == list(range(13))
+    assert [one.id for one in figure(found[-1], "error").series] == ["bagging", "scaled", "sampled", "single"]
+    assert figure(found[-1], "curves").series[0].x == list(range(1, 13))
 
 
 def test_an_interval_is_students() -> None:

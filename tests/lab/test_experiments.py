@@ -50,6 +50,14 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"steps": 20, "seeds": 3, "nets": 2, "samples": 40, "p": 0.95, "mask": [[0, 1]]},
         {"steps": 30, "seeds": 6, "nets": 2, "samples": 200, "activation": "tanh"},
     ],
+    "weight_decay": [
+        {"steps": 60},
+        {"steps": 300, "optimiser": "sgd"},
+        {"steps": 100, "optimiser": "sgd", "momentum": 0.9, "rate": 0.01, "kind": "proximal"},
+        {"steps": 200, "kind": "decoupled"},
+        {"steps": 3, "decay": 0.0},
+        {"steps": 1000, "optimiser": "sgd", "rate": 1.0, "decay": 10.0},
+    ],
     "optimisers": [
         {"steps": 3},
         {"steps": 3, "rate": "default", "surface": "reddi"},

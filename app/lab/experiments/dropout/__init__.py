@@ -39,7 +39,7 @@ class Dropout(Experiment[DropoutParameters]):
     parameters = DropoutParameters
     papers = (
         Paper("Understanding dropout (Baldi and Sadowski 2013)",
-              "https://papers.nips.cc/paper/2013/hash/71f6278d140af599e06ad9bf1ba03cb0-Abstract.html"),
+              "https://papers.nips.cc/paper/4878-understanding-dropout"),
         Paper("Dropout: a simple way to prevent neural networks from overfitting (Srivastava et al. 2014)",
               "https://jmlr.org/papers/v15/srivastava14a.html"),
         Paper("An empirical analysis of dropout in piecewise linear networks (Warde-Farley et al. 2014)",

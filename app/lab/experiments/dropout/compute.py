@@ -39,7 +39,7 @@ def run(parameters: DropoutParameters, seed: int) -> Iterator[Update]:
     figures = _of_masks(found_means, found_back)
     findings = of_masks(parameters, found)
     yield Update(1, total, figures, dict(found), findings)
-    gaps: dict[str, list[Tensor]] = {"geometric": [], "arithmetic": []}
+    gaps: dict[str, list[Tensor]] = {"arithmetic": [], "geometric": []}
     generator.manual_seed(seed + 1)
     for done, layers in enumerate(DEPTHS, 2):
         each = [means(network(parameters, layers, generator), parameters.p) for _ in range(NETWORKS)]
@@ -86,12 +86,13 @@ def _of_masks(found: Means, back: Backward) -> tuple[Figure, ...]:
     three = {"arithmetic": found.arithmetic, "geometric": found.geometric, "weight_scaling": found.scaled}
     bars = [Series(id=name, x=places, y=numbers(values)) for name, values in three.items()]
     units = [str(place) for place in range(1, len(back.mask) + 1)]
-    rows = {"forward": back.dropped, "arriving": back.arriving, "factor": back.factor, "gradient": back.gradient}
+    each = {"forward": back.dropped, "arriving": back.arriving, "factor": back.factor, "gradient": back.gradient}
+    by_unit = [numbers(row) for row in torch.stack(list(each.values()), 1)]
     return (
         _outputs(found, three),
         Figure("means", BarsData(labels=classes, y=Axis(id="probability"), series=bars)),
         Figure("mask", MatrixData(values=[[int(one) for one in back.mask]], columns=units, parameter="mask")),
-        Figure("backward", MatrixData(values=[numbers(one) for one in rows.values()], rows=list(rows), columns=units)),
+        Figure("backward", MatrixData(values=by_unit, rows=units, columns=list(each))),
     )
 
 
@@ -100,11 +101,11 @@ def _outputs(found: Means, three: dict[str, Tensor]) -> Figure:
     order = found.masked[:, 0].argsort()
     below = found.chance[order].cumsum(0)
     chosen = torch.linspace(0, len(order) - 1, min(len(order), POINTS)).round().long()
-    series = [Series(id="masked", x=numbers(below[chosen]), y=numbers(found.masked[order, 0][chosen]))]
-    series += [
+    series = [
         Series(id=name, x=[0, 1], y=[float(values[0])] * 2, style="dashed" if name == "weight_scaling" else "line")
         for name, values in three.items()
     ]
+    series.append(Series(id="masked", x=numbers(below[chosen]), y=numbers(found.masked[order, 0][chosen])))
     return Figure("outputs", LinesData(x=Axis(id="share"), y=Axis(id="first"), series=series))
 
 
@@ -129,7 +130,7 @@ def _training(
     """Trains; the last update has all that was found before, too."""
     trainings = Trainings(parameters, seed)
     total = 1 + len(DEPTHS) + parameters.steps
-    curves: dict[int, dict[str, Tensor]] = {0: trainings.errors()}
+    curves: dict[int, dict[str, Tensor]] = {}
     every = max(1, parameters.steps // TIMES)
     for step in trainings.steps():
         last = step == parameters.steps
@@ -154,7 +155,7 @@ def _error(errors: dict[str, Tensor]) -> Figure:
     """Over the number of networks that are averaged; one network, and dropout's whole network, are flat lines."""
     averaged: list[Number] = list(range(1, errors["bagging"].shape[1] + 1))
     series = []
-    for name, style in {"bagging": "line", "sampled": "line", "scaled": "line", "single": "dashed"}.items():
+    for name, style in {"bagging": "line", "scaled": "line", "sampled": "line", "single": "dashed"}.items():
         found = interval(errors[name])
         flat = not found.mean.dim()
         x = [averaged[0], averaged[-1]] if flat else averaged
@@ -171,5 +172,6 @@ def _curves(curves: dict[int, dict[str, Tensor]]) -> Figure:
         found = interval(
             torch.stack([one[name][:, -1] if name == "bagging" else one[name] for one in curves.values()], 1)
         )
-        series.append(Series(id=name, x=steps, y=numbers(found.mean), low=numbers(found.low), high=numbers(found.high)))
+        low, high, style = numbers(found.low), numbers(found.high), "dashed" if name == "single" else "line"
+        series.append(Series(id=name, x=steps, y=numbers(found.mean), low=low, high=high, style=style))
     return Figure("curves", LinesData(x=Axis(id="step"), y=Axis(id="error"), series=series))
