@@ -247,7 +247,7 @@ def test_the_bowl_comes_first_then_the_fits() -> None:
     assert [one.id for one in found[0].figures] == ["paths", "unused", "apart"]
     contour = figure(found[0], "paths")
     assert contour.start == "start"
-    assert [one.id for one in contour.paths] == ["none", *KINDS]
+    assert [one.id for one in contour.paths] == [*KINDS, "none"]
     assert [len(one.x) for one in contour.paths] == [121] * 5
     height = contour.values[10][20]
     x, y = contour.columns[20], contour.rows[10]

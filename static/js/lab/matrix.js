@@ -1,5 +1,5 @@
 // A grid of numbers to be read one by one; where a parameter is edited in it, each number can be typed, stepped by the arrow
-// keys, and dragged.
+// keys, and dragged; what is 0 or 1 is switched by a press.
 
 import { el } from "../shared/dom.js";
 import { number } from "../shared/format.js";
@@ -16,7 +16,7 @@ const COARSE = 10; // steps, with Shift
 const shown = (value) => (value === null ? "–" : number(value));
 
 export class Matrix {
-  /** @type {HTMLInputElement[][]} */ #inputs = [];
+  /** @type {HTMLElement[][]} */ #inputs = [];
   /** @type {Value[][]} */ #values = [];
 
   /** @param {(parameter: string, values: number[][], done: boolean) => void} change */
@@ -41,17 +41,17 @@ export class Matrix {
    */
   update(values) {
     this.#inputs.forEach((row, y) => row.forEach((input, x) => {
-      if (input !== document.activeElement) write(input, values[y][x]);
+      if (input !== document.activeElement || input.tagName === "BUTTON") write(input, values[y][x]);
     }));
   }
 
   /** @param {MatrixData} data */
-  build({ values, rows = [], columns = [], parameter }) {
+  build({ values, rows = [], columns = [], parameter, switches }) {
     this.#inputs = [];
     const head = columns.length ? el("thead", {}, el("tr", {}, rows.length ? el("td") : null, ...columns.map((label) => el("th", { scope: "col" }, labelText(label))))) : null;
     const body = el("tbody", {}, ...values.map((row, y) => el("tr", {},
       rows[y] === undefined ? null : el("th", { scope: "row" }, labelText(rows[y])),
-      ...row.map((value, x) => el("td", {}, parameter ? this.input(parameter, y, x, value) : shown(value))))));
+      ...row.map((value, x) => el("td", {}, parameter ? this[switches ? "toggle" : "input"](parameter, y, x, value) : shown(value))))));
     this.root.replaceChildren(el("table", { class: parameter ? "matrix editable" : "matrix" }, ...(head ? [head] : []), body));
   }
 
@@ -62,8 +62,7 @@ export class Matrix {
    * @param {Value} value
    */
   input(parameter, y, x, value) {
-    const label = `${parameterTitle(parameter)}, ${t("lab.page.cell", { row: y + 1, column: x + 1 })}`;
-    const input = el("input", { type: "text", inputmode: "decimal", role: "spinbutton", class: "cell", "aria-label": label, spellcheck: "false", autocomplete: "off" });
+    const input = el("input", { type: "text", inputmode: "decimal", role: "spinbutton", class: "cell", "aria-label": labelOf(parameter, y, x), spellcheck: "false", autocomplete: "off" });
     write(input, value);
     /** @type {(to: number, done: boolean) => void} */
     const set = (to, done) => {
@@ -85,6 +84,27 @@ export class Matrix {
     this.drag(input, () => Number(this.#values[y][x]), set);
     (this.#inputs[y] ??= [])[x] = input;
     return input;
+  }
+
+  /**
+   * A number that is 0 or 1.
+   * @param {string} parameter
+   * @param {number} y
+   * @param {number} x
+   * @param {Value} value
+   */
+  toggle(parameter, y, x, value) {
+    const button = el("button", {
+      type: "button", role: "switch", class: "cell", "aria-label": labelOf(parameter, y, x),
+      onclick: () => {
+        this.#values[y][x] = this.#values[y][x] ? 0 : 1;
+        write(button, this.#values[y][x]);
+        this.send(parameter, true);
+      },
+    });
+    write(button, value);
+    (this.#inputs[y] ??= [])[x] = button;
+    return button;
   }
 
   /**
@@ -143,10 +163,23 @@ export class Matrix {
 const stepOf = (value) => (Number.isInteger(value) ? 1 : 0.1);
 
 /**
- * @param {HTMLInputElement} input
+ * What a screen reader calls a cell.
+ * @param {string} parameter
+ * @param {number} y
+ * @param {number} x
+ */
+const labelOf = (parameter, y, x) => `${parameterTitle(parameter)}, ${t("lab.page.cell", { row: y + 1, column: x + 1 })}`;
+
+/**
+ * @param {HTMLElement} cell
  * @param {Value} value
  */
-function write(input, value) {
-  input.value = shown(value);
-  input.setAttribute("aria-valuenow", String(value));
+function write(cell, value) {
+  if (cell instanceof HTMLInputElement) {
+    cell.value = shown(value);
+    cell.setAttribute("aria-valuenow", String(value));
+  } else {
+    cell.textContent = shown(value);
+    cell.setAttribute("aria-checked", String(value === 1));
+  }
 }

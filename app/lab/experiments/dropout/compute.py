@@ -87,11 +87,12 @@ def _of_masks(found: Means, back: Backward) -> tuple[Figure, ...]:
     bars = [Series(id=name, x=places, y=numbers(values)) for name, values in three.items()]
     units = [str(place) for place in range(1, len(back.mask) + 1)]
     each = {"forward": back.dropped, "arriving": back.arriving, "factor": back.factor, "gradient": back.gradient}
+    given: list[Number] = [int(one) for one in back.mask]
     by_unit = [numbers(row) for row in torch.stack(list(each.values()), 1)]
     return (
         _outputs(found, three),
         Figure("means", BarsData(labels=classes, y=Axis(id="probability"), series=bars)),
-        Figure("mask", MatrixData(values=[[int(one) for one in back.mask]], columns=units, parameter="mask")),
+        Figure("mask", MatrixData(values=[given], columns=units, parameter="mask", switches=True)),
         Figure("backward", MatrixData(values=by_unit, rows=units, columns=list(each))),
     )
 

@@ -55,7 +55,6 @@ class WeightDecay(Experiment[WeightDecayParameters]):
         Try("sgd", {"optimiser": "sgd", "kind": "l2"}),
         Try("momentum", {"optimiser": "sgd", "kind": "l2", "momentum": 0.9, "rate": 0.01}),
         Try("small", {"optimiser": "adam", "kind": "l2", "decay": 0.001}),
-        Try("zeros", {"optimiser": "sgd", "kind": "l1"}),
     )
 
     def cost(self, parameters: WeightDecayParameters) -> float:

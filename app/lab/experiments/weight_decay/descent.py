@@ -106,5 +106,5 @@ def paths(parameters: WeightDecayParameters, seed: int) -> dict[str, Tensor]:
     # two columns: without decay, and with λ
     decays = torch.tensor([[0.0], [parameters.decay]], dtype=torch.float64)
     points = torch.stack(list(descend(parameters, start.expand(2, 3), decays, gradient)))
-    found = {kind: points[:, place, 1] for place, kind in enumerate(KINDS)}
-    return {"none": points[:, KINDS.index("l2"), 0], **found}
+    found: dict[str, Tensor] = {kind: points[:, place, 1] for place, kind in enumerate(KINDS)}
+    return {**found, "none": points[:, KINDS.index("l2"), 0]}

@@ -54,7 +54,7 @@ def of_paths(
 def of_fits(parameters: WeightDecayParameters, weights: Tensor, held: Tensor) -> tuple[ExperimentFinding, ...]:
     """Findings on the fits: errors (kinds, seeds, decays) on held-out samples; none where they left all bounds."""
     means = held.mean(1)
-    best = {kind: int(means[place].argmin()) for place, kind in enumerate(KINDS)}
+    best: dict[str, int] = {kind: int(means[place].argmin()) for place, kind in enumerate(KINDS)}
     errors = {kind: held[place, :, best[kind]] for place, kind in enumerate(KINDS)}
     if not all(bool(one.isfinite().all()) for one in errors.values()):
         return ()
