@@ -361,6 +361,7 @@
  * @property {string[]} [rows]
  * @property {string[]} [columns]
  * @property {string | null} [parameter]
+ * @property {boolean} [switches] - each number is 0 or 1, and a press switches it
  */
 
 /**
