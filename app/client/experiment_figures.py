@@ -22,6 +22,8 @@ from ..contract.experiments import (
     FigureBody,
     FigureData,
     GraphData,
+    Grid,
+    GridsData,
     HeatmapData,
     HistogramData,
     LinesData,
@@ -62,6 +64,11 @@ def _size(data: FigureData) -> tuple[float, float]:
         return width, max(height, 0.8 + 0.14 * min(MAX_NAMES, len(data.names)))
     if isinstance(data, TableData):
         return width, 0.8 + 0.22 * min(MAX_ROWS, len(data.rows))
+    if isinstance(data, GridsData):
+        cell, between = 0.4, 0.6
+        wide = max((sum(cell * _across(grid) + between for grid in group.grids) for group in data.groups), default=0)
+        high = sum(between + cell * max((len(grid.values) for grid in group.grids), default=0) for group in data.groups)
+        return max(width, wide), 0.6 + high
     return width, height
 
 
@@ -125,6 +132,28 @@ def _matrix(axes: Axes, data: MatrixData) -> None:
             axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, parse_math=False)
     axes.set_xticks(range(len(data.columns)), data.columns, fontsize=8)
     axes.set_yticks(range(len(data.rows)), data.rows, fontsize=8)
+
+
+def _grids(axes: Axes, data: GridsData) -> None:
+    """A row of axes for each group, in the place of these axes; each grid as wide as its columns."""
+    made = axes.get_figure(root=True)
+    assert made is not None
+    made.suptitle(axes.get_title(), fontsize=11, parse_math=False)
+    axes.remove()
+    heights = [max((len(grid.values) for grid in group.grids), default=0) + 1 for group in data.groups]
+    rows = made.subfigures(len(data.groups) or 1, 1, squeeze=False, height_ratios=heights or None)
+    for place, group in zip(rows[:, 0], data.groups, strict=False):
+        place.suptitle(group.title, fontsize=9, x=0.01, ha="left", parse_math=False)
+        widths = [max(2, _across(grid)) for grid in group.grids]
+        across = place.subplots(1, len(group.grids), squeeze=False, width_ratios=widths)
+        for one, grid in zip(across[0], group.grids, strict=True):
+            one.set_title(grid.title, fontsize=9, parse_math=False)
+            _matrix(one, MatrixData(values=grid.values))
+
+
+def _across(grid: Grid) -> int:
+    """The columns of a grid."""
+    return len(grid.values[0]) if grid.values else 0
 
 
 def _heatmap(axes: Axes, data: HeatmapData) -> None:
@@ -305,4 +334,5 @@ DRAWN: dict[type, Callable[[Axes, Any], None]] = {
     ContourData: _contour,
     GraphData: _graph,
     TableData: _table,
+    GridsData: _grids,
 }

@@ -22,6 +22,9 @@ from ..contract.experiments import (
     ExperimentFinding,
     FigureBody,
     FigureData,
+    GridGroup,
+    GridsData,
+    GridStep,
     MatrixData,
     Series,
     TableData,
@@ -105,7 +108,21 @@ def worded_figure(of: Worded, figure: Figure, language: str = FALLBACK) -> Figur
 
 
 def _titled(data: FigureData, known: Words) -> FigureData:
+    if isinstance(data, GridsData):
+        groups = [_titled_group(group, known) for group in data.groups]
+        return data.model_copy(update={"groups": groups, "steps": [_worded_step(step, known) for step in data.steps]})
     return data.model_copy(update=dict(_titles(data, known)))
+
+
+def _titled_group(group: GridGroup, known: Words) -> GridGroup:
+    grids = [
+        grid.model_copy(update={"title": grid.title or known.get(f"grid.{grid.id}", grid.id)}) for grid in group.grids
+    ]
+    return group.model_copy(update={"title": group.title or known.get(f"group.{group.id}", group.id), "grids": grids})
+
+
+def _worded_step(step: GridStep, known: Words) -> GridStep:
+    return step.model_copy(update={"text": filled(known.get(f"step.{step.id}", step.text), step.numbers)})
 
 
 def _titles(data: FigureData, known: Words) -> Iterator[tuple[str, Any]]:

@@ -131,7 +131,7 @@ def test_the_events_of_a_run(monkeypatch):
     assert last["numbers"]["step"] == 3
     assert {"gradoscope", "torch", "python"} == set(last["versions"])
     assert [figure["id"] for figure in last["figures"]] == [
-        *("lines", "bars", "histogram", "matrix", "heatmap", "contour", "graph", "table")
+        *("lines", "bars", "histogram", "matrix", "heatmap", "contour", "graph", "table", "grids")
     ]
 
 
@@ -197,6 +197,14 @@ def test_titles_come_from_the_texts():
     lines, bars, *_ = events()[-1].result.figures
     assert (lines.title, lines.data.x.title, lines.data.y.title) == ("A line", "step", "loss")
     assert [series.title for series in bars.data.series] == ["the line", "As it was named"]
+
+
+def test_grids_their_groups_and_their_steps_have_words():
+    *_, grids = events()[-1].result.figures
+    first, second = grids.data.groups
+    assert (first.title, second.title) == ("Side by side", "second")
+    assert [grid.title for grid in first.grids] == ["the left grid", "right"]
+    assert [step.text for step in grids.data.steps] == ["It adds 1.", "It adds 2."]
 
 
 def test_a_sentence_has_its_numbers():

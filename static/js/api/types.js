@@ -33,6 +33,15 @@
  */
 
 /**
+ * Where a step is in one grid: the cells at these rows and columns, and what it adds to each.
+ * @typedef {object} Cells
+ * @property {string} grid
+ * @property {number[]} rows
+ * @property {number[]} columns
+ * @property {number[][]} [added] - by row and column; empty: nothing
+ */
+
+/**
  * @typedef {object} ClassBody
  * @property {number} index
  * @property {string} label
@@ -181,10 +190,10 @@
  * A figure. `data` is of the model that `kind` names.
  * @typedef {object} FigureBody
  * @property {string} id
- * @property {"lines" | "bars" | "histogram" | "matrix" | "heatmap" | "contour" | "graph" | "table"} kind
+ * @property {"lines" | "bars" | "histogram" | "matrix" | "heatmap" | "contour" | "graph" | "table" | "grids"} kind
  * @property {string} title
- * @property {LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData}
- *    data
+ * @property {LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData
+ *   | GridsData} data
  */
 
 /**
@@ -234,6 +243,42 @@
 /**
  * @typedef {object} GraphData
  * @property {Node[]} nodes - each after its inputs; the last is the result
+ */
+
+/**
+ * One of the grids of numbers of a figure. `id` is the key of its title in the experiment's texts.
+ * @typedef {object} Grid
+ * @property {string} id
+ * @property {string} [title]
+ * @property {((number | null)[])[]} values
+ * @property {string | null} [parameter] - the parameter that is edited in it, if any
+ * @property {number} [border] - cells of padding that are shown around it; their rows begin below 0
+ * @property {string} [outside] - what stands in the border
+ * @property {boolean} [sums] - its values are the sum of what the steps add
+ */
+
+/**
+ * Grids that stand side by side, under a heading.
+ * @typedef {object} GridGroup
+ * @property {string} id
+ * @property {string} [title]
+ * @property {Grid[]} grids
+ */
+
+/**
+ * A step through the grids. `id` is the key of its sentence, `numbers` are filled in.
+ * @typedef {object} GridStep
+ * @property {string} id
+ * @property {string} [text]
+ * @property {Record<string, number | string | null>} [numbers]
+ * @property {Cells[]} [cells]
+ */
+
+/**
+ * Grids that belong together, and steps through them. A grid with `sums` shows what the steps so far have added.
+ * @typedef {object} GridsData
+ * @property {GridGroup[]} groups
+ * @property {GridStep[]} [steps]
  */
 
 /**

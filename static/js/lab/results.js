@@ -16,7 +16,7 @@ import { figureTitle } from "./words.js";
  * @import { FigureBody, FindingBody, Result } from "./types.js"
  */
 
-const WIDE = ["contour", "graph"]; // kinds that take a row, as css/lab.css has them
+const WIDE = ["contour", "graph", "grids"]; // kinds that take a row, as css/lab.css has them
 const OLD_MS = 180; // after which figures of earlier settings are dimmed
 
 /**
