@@ -1,9 +1,9 @@
 """What gradoscope.watch costs a training loop: seconds of a step with and without it. `make bench-watch`
 
-resnet18 with random weights on a batch of random pictures, SGD with momentum. Both sides in turns (A B A B …), each turn
-as many steps as lie from one recorded step to the next (`every`, the default), so that each watched turn pays for one
-record. Prints the median seconds of a step of each side and their ratio; the exit status is 1 where watching takes more
-than 5 % of a step's time.
+resnet18 with random weights on a batch of random pictures, SGD with momentum. Both sides in turns (A B A B …), each
+turn as many steps as lie from one recorded step to the next (`every`, the default), so that each watched turn pays for
+one record. Prints the median seconds of a step of each side and their ratio; the exit status is 1 where watching takes
+more than 5 % of a step's time.
 """
 
 from __future__ import annotations
