@@ -50,9 +50,7 @@ def interval(values: Tensor) -> Interval:
     return Interval(*(float(one) for one in intervals(values)))
 
 
-def interval_series(
-    id: str, x: Sequence[float], values: Tensor, style: Literal["line", "dashed"] = "line"
-) -> Series:
+def interval_series(id: str, x: Sequence[float], values: Tensor, style: Literal["line", "dashed"] = "line") -> Series:
     """A line of means (points, seeds) with its interval."""
     mean, low, high = (numbers(one) for one in intervals(values))
     return Series(id=id, x=list(x), y=mean, low=low, high=high, style=style)
