@@ -38,6 +38,8 @@ from .figures import NotebookFigure
 
 SIZE = 6.4, 4.0  # inches
 MAX_ROWS = 40  # of a table that is drawn; all of them are in its CSV
+MAX_NAMES = 40  # of rows that stand beside a heat map
+LONGEST_NAME = 28
 MAX_CELLS = 24  # a side of a matrix whose numbers are written into its cells
 STYLES = {"line": "-", "dashed": "--", "points": ""}
 DARK = 0.55  # of the largest magnitude: on the colour of what is above, black cannot be read
@@ -59,6 +61,8 @@ def _size(data: FigureData) -> tuple[float, float]:
     if isinstance(data, GraphData):
         columns = _columns(data)
         return max(width, 1.2 * len(columns)), max(height, 0.8 + 0.8 * max(map(len, columns.values()), default=1))
+    if isinstance(data, HeatmapData) and data.names:
+        return width, max(height, 0.8 + 0.14 * min(MAX_NAMES, len(data.names)))
     if isinstance(data, TableData):
         return width, 0.8 + 0.22 * min(MAX_ROWS, len(data.rows))
     if isinstance(data, GridsData):
@@ -160,6 +164,14 @@ def _across(grid: Grid) -> int:
 def _heatmap(axes: Axes, data: HeatmapData) -> None:
     _axes(axes, data.x, data.y)
     _field(axes, data, signed=data.signed)
+    if data.names:
+        every = -(-len(data.names) // MAX_NAMES)
+        axes.set_yticks(data.rows[::every], [_cut(name) for name in data.names[::every]], fontsize=7, parse_math=False)
+
+
+def _cut(name: str) -> str:
+    """A name of a layer, whose end says more than its beginning."""
+    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
 
 
 def _contour(axes: Axes, data: ContourData) -> None:

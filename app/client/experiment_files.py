@@ -112,7 +112,7 @@ def _rows(figure: FigureBody) -> Iterator[Row]:
             yield from _series_rows(data.paths)
         case HeatmapData():
             yield ("", *data.columns)
-            yield from ((row, *values) for row, values in zip(data.rows, data.values, strict=True))
+            yield from ((row, *values) for row, values in zip(data.names or data.rows, data.values, strict=True))
         case GraphData():
             yield ("id", "title", "value", "gradient", "input", "share")
             for node in data.nodes:

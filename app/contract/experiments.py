@@ -28,6 +28,15 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def finite_values(value: Any) -> Any:
+    """The same JSON with None for every number that is not finite, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {str(name): finite_values(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite_values(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class Axis(WireModel):
     """An axis of a figure. `id` is the key of its title in the experiment's texts."""
 
@@ -86,6 +95,7 @@ class HeatmapData(WireModel):
     y: Axis
     columns: list[float] = Field(description="the place of each column along x")
     rows: list[float] = Field(description="the place of each row along y")
+    names: list[str] = Field([], description="of the rows, where they are no numbers")
     values: list[list[Number]]
     scale: Scale = "linear"
     signed: bool = Field(False, description="whether zero is in the middle of the colours")

@@ -25,6 +25,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ..contract.experiments import ExperimentFinding, FigureData
 from ..contract.wire import JsonObject
+from .worded import Paper as Paper
+from .worded import Worded
 
 
 class Parameters(BaseModel):
@@ -59,12 +61,6 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Paper:
-    title: str
-    url: str
-
-
-@dataclass(frozen=True)
 class Try:
     """Parameters that show something worth seeing; its title is the text `try.ID`."""
 
@@ -72,10 +68,9 @@ class Try:
     parameters: Mapping[str, Any]
 
 
-class Experiment(Generic[P]):
+class Experiment(Worded, Generic[P]):
     """The declaration of an experiment."""
 
-    id: ClassVar[str]
     order: ClassVar[int]
     parameters: type[P]
     papers: ClassVar[tuple[Paper, ...]] = ()

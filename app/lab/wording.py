@@ -5,7 +5,6 @@ An experiment computes ids and numbers. What people read of it stands in `texts/
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -36,6 +35,7 @@ from ..contract.wire import JsonObject
 from .arguments import as_json
 from .experiment import Experiment, Figure
 from .registry import experiments
+from .worded import RUN, Worded
 
 FALLBACK = "en"  # the language on the wire, and where another one has no text
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -43,14 +43,20 @@ LABELS = ("column", "series", "number")  # kinds of texts that a label may be th
 Words = Mapping[str, str]
 
 
-def folder(experiment: Experiment[Any]) -> Path:
-    """The folder that holds an experiment's code, texts, template and script."""
-    return Path(inspect.getfile(type(experiment))).parent
+@cache
+def all_worded() -> Mapping[str, Worded]:
+    """All that have words, by their ids: every experiment, and the report of a run."""
+    return MappingProxyType({**experiments(), RUN.id: RUN})
 
 
-def words(experiment: Experiment[Any], language: str = FALLBACK) -> Words:
-    """An experiment's texts by their short keys; English where the language has none."""
-    return _words(folder(experiment), language)
+def folder(one: Worded) -> Path:
+    """The folder that holds its code, texts, template and script."""
+    return one.folder
+
+
+def words(one: Worded, language: str = FALLBACK) -> Words:
+    """Its texts by their short keys; English where the language has none."""
+    return _words(one.folder, language)
 
 
 @cache
@@ -94,9 +100,9 @@ def schema(experiment: Experiment[Any], language: str = FALLBACK) -> JsonObject:
     return made
 
 
-def worded_figure(experiment: Experiment[Any], figure: Figure, language: str = FALLBACK) -> FigureBody:
+def worded_figure(of: Worded, figure: Figure, language: str = FALLBACK) -> FigureBody:
     """A figure with its titles. A series that was given a title keeps it."""
-    known = words(experiment, language)
+    known = words(of, language)
     title = known.get(f"figure.{figure.id}", figure.id)
     return FigureBody(id=figure.id, kind=KIND_OF[type(figure.data)], title=title, data=_titled(figure.data, known))
 
@@ -141,9 +147,9 @@ def labelled(id: str, figure: FigureBody, language: str = FALLBACK) -> FigureBod
 
     Unchanged where no experiment of that id is here: a server may have others.
     """
-    if id not in experiments():
+    if id not in all_worded():
         return figure
-    known = words(experiments()[id], language)
+    known = words(all_worded()[id], language)
 
     def word(key: Any) -> Any:
         return next((known[f"{kind}.{key}"] for kind in LABELS if f"{kind}.{key}" in known), key)
@@ -160,11 +166,9 @@ def labelled(id: str, figure: FigureBody, language: str = FALLBACK) -> FigureBod
     return figure.model_copy(update={"data": data.model_copy(update=changed)})
 
 
-def worded_finding(
-    experiment: Experiment[Any], finding: ExperimentFinding, language: str = FALLBACK
-) -> ExperimentFinding:
+def worded_finding(of: Worded, finding: ExperimentFinding, language: str = FALLBACK) -> ExperimentFinding:
     """A finding with its sentence, the numbers filled in."""
-    template = words(experiment, language).get(f"finding.{finding.id}.{finding.verdict}", finding.text)
+    template = words(of, language).get(f"finding.{finding.id}.{finding.verdict}", finding.text)
     return finding.model_copy(update={"text": filled(template, finding.numbers)})
 
 

@@ -16,7 +16,7 @@ from ..contract.experiment_events import (
     ExperimentPartialEvent,
     ExperimentProgressEvent,
 )
-from ..contract.experiments import ExperimentFinding, ExperimentResult, FigureBody
+from ..contract.experiments import ExperimentFinding, ExperimentResult, FigureBody, finite_values
 from ..contract.jobs import RunExperiment
 from ..contract.version import VERSION
 from ..contract.wire import JsonObject
@@ -113,12 +113,3 @@ class _Pacing:
 def versions() -> dict[str, str]:
     """What a result was computed with."""
     return {"gradoscope": VERSION, "torch": str(torch.__version__), "python": platform.python_version()}
-
-
-def finite_values(value: Any) -> Any:
-    """The same JSON with None for every number that is not finite, which JSON cannot say."""
-    if isinstance(value, dict):
-        return {str(name): finite_values(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite_values(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

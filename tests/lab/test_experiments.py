@@ -49,6 +49,18 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"steps": 300, "rate": 0.1, "surface": "reddi", "schedule": "warmup"},
         {"steps": 2, "optimiser": "sgd", "rate": 1000.0, "condition": 1.0, "start": [0.0, 0.0]},
     ],
+    "binary": [
+        {"train_steps": 3, "seeds": 3},
+        {"train_steps": 20, "seeds": 3, "estimator": "straight_through", "balanced": False, "offset": 1.0},
+        {"train_steps": 0, "seeds": 3, "progress": 1.0},
+        {"train_steps": 0, "seeds": 3, "t_min": 1.0, "t_max": 1.0, "estimator": "clipped"},
+    ],
+    "plasticity": [
+        {"tasks": 6, "steps_per_task": 50, "seeds": 3, "replacement_rate": 0.0025, "maturity": 1},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "maturity": 10_000},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "algorithm": "continual", "bias_correction": False},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "algorithm": "adam", "adam_rate": 0.1},
+    ],
     "gradient_check": [
         {},
         {"function": "relu"},

@@ -293,6 +293,7 @@
  * @property {Axis} y
  * @property {number[]} columns - the place of each column along x
  * @property {number[]} rows - the place of each row along y
+ * @property {string[]} [names] - of the rows, where they are no numbers
  * @property {((number | null)[])[]} values
  * @property {"linear" | "log"} [scale]
  * @property {boolean} [signed] - whether zero is in the middle of the colours

@@ -146,10 +146,10 @@ function seriesRows(x, series, y = "value") {
 }
 
 /**
- * @param {{ y: { id: string }, x: { id: string }, columns: number[], rows: number[], values: Value[][] }} data
+ * @param {{ y: { id: string }, x: { id: string }, columns: number[], rows: number[], names?: string[], values: Value[][] }} data
  * @returns {Row[]}
  */
-const gridRows = ({ x, y, columns, rows, values }) => [[`${y.id}\\${x.id}`, ...columns], ...values.map((row, at) => [rows[at], ...row])];
+const gridRows = ({ x, y, columns, rows, names = [], values }) => [[`${y.id}\\${x.id}`, ...columns], ...values.map((row, at) => [names[at] ?? rows[at], ...row])];
 
 /**
  * @param {{ values: Value[][], rows?: string[], columns?: string[] }} data
