@@ -19,7 +19,6 @@ from gradoscope.lab.experiments.dropout.masks import (
     network,
 )
 from gradoscope.lab.experiments.dropout.training import RATE, Trainings
-from gradoscope.lab.intervals import interval
 from pydantic import ValidationError
 from torch.nn import functional as F
 
@@ -241,16 +240,6 @@ def test_masks_come_first_then_depths_then_trainings() -> None:
     assert "layers" not in {one.id for one in found[0].figures}
     assert [one.id for one in figure(found[-1], "error").series] == ["bagging", "scaled", "sampled", "single"]
     assert figure(found[-1], "curves").series[0].x == list(range(1, 13))
-
-
-def test_an_interval_is_students() -> None:
-    values = torch.tensor([[1.0, 5.0], [2.0, 5.0], [4.0, 5.0], [5.0, 5.0]], dtype=torch.float64)
-    found = interval(values)
-    half = 3.1824463 * math.sqrt(10 / 3) / 2  # t of three degrees of freedom at 97.5 %
-    assert found.mean.tolist() == [3, 5]
-    assert found.low.tolist() == pytest.approx([3 - half, 5], abs=1e-6)
-    assert found.high.tolist() == pytest.approx([3 + half, 5], abs=1e-6)
-    assert interval(values[:1]).low.tolist() == [1, 5]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ....contract.experiments import Axis, BarsData, ExperimentFinding, LinesData, MatrixData, Number, Series, finite
 from ...experiment import Figure, Update
-from ...intervals import interval
+from ...intervals import interval_series
 from ...values import numbers
 from . import DropoutParameters
 from .findings import of_masks, of_training
@@ -154,25 +154,21 @@ def _means(values: Tensor) -> Any:
 
 def _error(errors: dict[str, Tensor]) -> Figure:
     """Over the number of networks that are averaged; one network, and dropout's whole network, are flat lines."""
-    averaged: list[Number] = list(range(1, errors["bagging"].shape[1] + 1))
-    series = []
-    for name, style in {"bagging": "line", "scaled": "line", "sampled": "line", "single": "dashed"}.items():
-        found = interval(errors[name])
-        flat = not found.mean.dim()
-        x = [averaged[0], averaged[-1]] if flat else averaged
-        mean, low, high = ([float(one)] * 2 if flat else one for one in (found.mean, found.low, found.high))
-        series.append(Series(id=name, x=x, y=numbers(mean), low=numbers(low), high=numbers(high), style=style))
+    averaged = list(range(1, errors["bagging"].shape[1] + 1))
+    ends = [averaged[0], averaged[-1]]
+    series = [
+        interval_series(name, averaged, errors[name].T)
+        if errors[name].dim() > 1
+        else interval_series(name, ends, errors[name].expand(2, -1), "dashed" if name == "single" else "line")
+        for name in ("bagging", "scaled", "sampled", "single")
+    ]
     return Figure("error", LinesData(x=Axis(id="averaged"), y=Axis(id="error"), series=series))
 
 
 def _curves(curves: dict[int, dict[str, Tensor]]) -> Figure:
     """Over the steps of training: one network, all networks averaged, dropout's whole network."""
-    steps: list[Number] = list(curves)
     series = []
     for name in ("bagging", "scaled", "single"):
-        found = interval(
-            torch.stack([one[name][:, -1] if name == "bagging" else one[name] for one in curves.values()], 1)
-        )
-        low, high, style = numbers(found.low), numbers(found.high), "dashed" if name == "single" else "line"
-        series.append(Series(id=name, x=steps, y=numbers(found.mean), low=low, high=high, style=style))
+        errors = torch.stack([one[name][:, -1] if name == "bagging" else one[name] for one in curves.values()])
+        series.append(interval_series(name, list(curves), errors, "dashed" if name == "single" else "line"))
     return Figure("curves", LinesData(x=Axis(id="step"), y=Axis(id="error"), series=series))

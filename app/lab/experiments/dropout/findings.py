@@ -49,7 +49,7 @@ def _compared(parameters: DropoutParameters, claim: str, scaled: Tensor, other: 
     gap = interval(scaled - other)
     verdict: Verdict = "holds" if gap.high < 0 else "fails" if gap.low > 0 else "depends"
     numbers: dict[str, float | int | str | None] = {
-        "dropout": float(scaled.mean()), "other": float(other.mean()), "difference": float(gap.mean),
-        "low": float(gap.low), "high": float(gap.high), "seeds": len(scaled), "nets": parameters.nets,
+        "dropout": float(scaled.mean()), "other": float(other.mean()), "difference": gap.mean,
+        "low": gap.low, "high": gap.high, "seeds": len(scaled), "nets": parameters.nets,
     }  # fmt: skip
     return ExperimentFinding(id=claim, verdict=verdict, numbers=numbers)

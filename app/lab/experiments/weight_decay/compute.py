@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ....contract.experiments import Axis, ContourData, LinesData, Number, Series, finite
 from ...experiment import Figure, Update
-from ...intervals import interval
+from ...intervals import interval_series
 from ...values import numbers
 from . import WeightDecayParameters
 from .descent import KINDS, UNUSED, bowl, paths
@@ -142,5 +142,4 @@ def _fit_figures(parameters: WeightDecayParameters, weights: Tensor, held: Tenso
 
 def _over_decays(name: str, values: Tensor) -> Series:
     """Mean and interval over the seeds, for every λ above 0."""
-    found = interval(values[:, 1:])
-    return Series(id=name, x=list(DECAYS[1:]), y=numbers(found.mean), low=numbers(found.low), high=numbers(found.high))
+    return interval_series(name, DECAYS[1:], values[:, 1:].T)

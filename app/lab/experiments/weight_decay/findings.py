@@ -64,8 +64,8 @@ def of_fits(parameters: WeightDecayParameters, weights: Tensor, held: Tensor) ->
     alike = bool((decoupled - l2).abs().max() <= ROUNDING)
     numbers = {
         "l2": float(l2.mean()), "l2_decay": DECAYS[best["l2"]], "decoupled": float(decoupled.mean()),
-        "decoupled_decay": DECAYS[best["decoupled"]], "difference": float(gap.mean), "low": float(gap.low),
-        "high": float(gap.high), "seeds": len(l2),
+        "decoupled_decay": DECAYS[best["decoupled"]], "difference": gap.mean, "low": gap.low,
+        "high": gap.high, "seeds": len(l2),
     }  # fmt: skip
     better: Verdict = "fails" if alike or gap.low > 0 else "holds" if gap.high < 0 else "depends"
     said.append(ExperimentFinding(id="better", verdict=better, numbers=numbers))
@@ -81,7 +81,7 @@ def _helps(parameters: WeightDecayParameters, error: Tensor, without: Tensor, de
     helps: Verdict = "holds" if gap.high < 0 else "fails" if gap.low >= 0 else "depends"
     numbers = {
         "error": float(error.mean()), "decay": decay, "without": float(without.mean()),
-        "difference": float(gap.mean), "low": float(gap.low), "high": float(gap.high), "seeds": len(error),
+        "difference": gap.mean, "low": gap.low, "high": gap.high, "seeds": len(error),
     }  # fmt: skip
     return ExperimentFinding(id="helps", verdict=helps, numbers=numbers)
 
