@@ -45,7 +45,7 @@ def test_the_slider_goes_through_the_steps(lab: WeightDecay) -> None:
     steps = lab.page.locator("[data-figure=paths] input.steps")
     steps.press("Home")
     expect(lab.said).to_contain_text("Step 0 of 60")
-    expect(lab.said.get_by_text("(−3.00, −2.00)")).to_have_count(5)
+    expect(lab.said.get_by_text("(−3, −2)")).to_have_count(5)
     steps.press("ArrowRight")
     expect(lab.said).to_contain_text("(−2.95, −1.95)")
 
