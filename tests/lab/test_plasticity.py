@@ -96,7 +96,7 @@ def test_each_learns_as_torch_optim_does(algorithm: Algorithm, make: Any) -> Non
     errors = []
     for x, y in zip(task.inputs[:, 1, :BITS], task.targets[:, 1], strict=True):
         apart = network(x) - y
-        errors.append(float(apart))
+        errors.append(float(apart.detach()))
         rule.zero_grad()
         torch.autograd.backward((apart**2 / 2).sum())
         rule.step()
