@@ -22,7 +22,7 @@ from .problem import Problem
 TOGETHER = 500
 """Steps between two turns of others."""
 
-POINTS = 40
+POINTS = 20
 """Of a curve: each is the mean of several tasks where there are more."""
 
 SHOWN = 500
