@@ -12,6 +12,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from tests.support.server import NO_ACCELERATION, Server
+from tests.support.warm_python import WarmPython
 
 # Beside other test processes each computes with one thread: two threads that wait for each other at every layer
 # would take many times as long.
@@ -41,12 +42,13 @@ LONGEST = [f"tests/{name}.py" for name in (
 # Files whose tests ask the same server: one process of pytest takes them all, and starts it once.
 TOGETHER = {f"tests/{name}.py": server for server, names in {
     "server": (
-        "web/test_rest", "web/routes/test_flows", "client/test_client", "client/test_in_process", "docs/test_docs",
+        "web/test_rest", "web/routes/test_flows", "web/routes/test_experiments", "client/test_client",
+        "client/test_experiments", "client/test_in_process",
     ),
     "quick_model_server": (
         "web/routes/test_measurements", "cli/test_main", "docs/test_snippets", "web/test_bad_pictures",
         "web/routes/test_models", "web/test_bad_requests", "web/routes/test_estimates", "web/routes/test_maps",
-        "web/middleware/test_host_origin", "docs/test_readme",
+        "web/middleware/test_host_origin", "docs/test_readme", "docs/test_docs",
     ),
     "slow_model_server": ("service/test_faults", "web/test_leaving"),
 }.items() for name in names}  # fmt: skip
@@ -60,6 +62,20 @@ class TogetherByServer(LoadFileScheduling):
         return TOGETHER.get(file, file)
 
 
+def shared_servers(item: pytest.Item) -> list[str]:
+    """Of the fixtures below, the servers that a test asks for. Slow tests and those of the page are not spread so, and
+    a cluster is one for all."""
+    if (
+        item.config.getoption("--cluster")
+        or item.get_closest_marker("slow")
+        or item.location[0].startswith("tests/page/")
+    ):
+        return []
+    known = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+    ours = {name: found[-1].baseid in ("", "tests") for name, found in known.items()}  # not one of the file's own
+    return [name for name in sorted(set(TOGETHER.values())) if ours.get(name)]
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     return TogetherByServer(config, log) if config.getvalue("dist") == "loadfile" else None
@@ -70,6 +86,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all is imported
     if config.getoption("--cluster"):
         config.addinivalue_line("filterwarnings", "ignore")  # Ray's own
 
@@ -81,6 +98,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files begin, so that none is left over at the end while the other processes have nothing to do."""
+    for item in items:
+        if (servers := shared_servers(item)) and TOGETHER.get(item.location[0]) not in servers:
+            raise pytest.UsageError(
+                f"{item.location[0]} asks the fixture {servers}: name it in TOGETHER beside the others"
+            )
     items.sort(key=lambda item: LONGEST.index(name) if (name := item.location[0]) in LONGEST else len(LONGEST))
 
 
@@ -89,6 +111,15 @@ def pytest_collection_finish() -> None:
     collects garbage, and would walk a million of them each time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
+
+
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[WarmPython]:
+    """For code that is to run in a process of its own, where PyTorch may be there but nothing else."""
+    running = WarmPython()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")
@@ -116,11 +147,13 @@ def server(cluster_server: Server | None, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def quick_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables for a server whose default model is a small, quick network in the place of the shipped one."""
+    """The variables for a server whose default model is a small, quick network in the place of the shipped one; so is
+    EfficientNet-Lite2, for what needs a second one."""
     from tests.support.quick_model import write_quick_model  # torch, once the threads are set
 
     folder = tmp_path_factory.mktemp("quick-models")
-    write_quick_model(folder)
+    for number in (0, 2):
+        write_quick_model(folder, number=number)
     return {"GRADOSCOPE_MODELS": str(folder), **NO_ACCELERATION}
 
 

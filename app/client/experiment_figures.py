@@ -42,6 +42,7 @@ MAX_NAMES = 40  # of rows that stand beside a heat map
 LONGEST_NAME = 28
 MAX_CELLS = 24  # a side of a matrix whose numbers are written into its cells
 STYLES = {"line": "-", "dashed": "--", "points": ""}
+DARK = 0.55  # of the largest magnitude: on the colour of what is above, black cannot be read
 TINY = 1e-300  # the least magnitude of a logarithmic colour
 
 
@@ -129,7 +130,11 @@ def _matrix(axes: Axes, data: MatrixData) -> None:
     axes.imshow(values, cmap=_colours(SIGNED_PALETTE), norm=Normalize(-most, most), aspect="equal")
     if max(values.shape, default=0) <= MAX_CELLS:
         for (row, column), value in np.ndenumerate(values):
-            axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, parse_math=False)
+            dark = abs(value) > DARK * most
+            axes.text(
+                column, row, _short(value), ha="center", va="center", fontsize=8, parse_math=False,
+                color="white" if dark else "black",
+            )  # fmt: skip
     axes.set_xticks(range(len(data.columns)), data.columns, fontsize=8)
     axes.set_yticks(range(len(data.rows)), data.rows, fontsize=8)
 

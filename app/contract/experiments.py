@@ -86,6 +86,7 @@ class MatrixData(WireModel):
     rows: list[str] = Field([])
     columns: list[str] = Field([])
     parameter: str | None = None
+    switches: bool = Field(False, description="each number is 0 or 1, and a press switches it")
 
 
 class HeatmapData(WireModel):

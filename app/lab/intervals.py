@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import cache
+from typing import Literal, NamedTuple
 
-from scipy.special import stdtrit
 from torch import Tensor
 
 from ..contract.experiments import Series, Verdict
@@ -26,8 +27,12 @@ class Interval(NamedTuple):
         return "holds" if self.low > 0 else "fails" if self.high < 0 else "depends"
 
 
+@cache
 def t_quantile(freedom: int) -> float:
-    """The quantile of Student's t with so many degrees of freedom that leaves 2.5 % above it."""
+    """The quantile of Student's t (1908, doi:10.1093/biomet/6.1.1) with so many degrees of freedom that leaves 2.5 %
+    above it."""
+    from scipy.special import stdtrit  # imported here: that takes longer than a first figure may
+
     return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
@@ -45,7 +50,7 @@ def interval(values: Tensor) -> Interval:
     return Interval(*(float(one) for one in intervals(values)))
 
 
-def interval_series(id: str, x: list[float] | list[int], values: Tensor) -> Series:
+def interval_series(id: str, x: Sequence[float], values: Tensor, style: Literal["line", "dashed"] = "line") -> Series:
     """A line of means (points, seeds) with its interval."""
     mean, low, high = (numbers(one) for one in intervals(values))
-    return Series(id=id, x=list(x), y=mean, low=low, high=high)
+    return Series(id=id, x=list(x), y=mean, low=low, high=high, style=style)

@@ -38,12 +38,14 @@ def work(connection: Connection, settings: Settings) -> None:
     leave_signals_to_parent()
     logs.configure(settings.log_format, "worker")
     hide_paths(settings)  # messages name the settings of folders instead of the folders: clients read them
+    gc.disable()  # a sixth of the start would go into looking for garbage among what the imports leave for ever
     try:
         worker = Worker(connection, settings)
     except Exception as error:
         logging.getLogger(__name__).exception("the worker cannot start")
         connection.send(("failed", f"{type(error).__name__}: {error}"))
         return
+    gc.enable()
     with suppress(EOFError, OSError):  # the web process is gone, or has sent `stop`
         worker.serve()
     os._exit(0)  # nothing is left to clean up; the libraries' own clean-up is slow and fills the log

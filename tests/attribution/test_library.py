@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
-import sys
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -16,6 +15,7 @@ from gradoscope.contract import arrays
 from torch import nn
 
 from tests.support.nets import Tiny, random_picture
+from tests.support.warm_python import WarmPython
 
 # what the server needs, and the library does not
 SERVER = "fastapi starlette uvicorn httpx2 typer rich jinja2 pydantic_settings fsspec timm torchvision"
@@ -42,7 +42,7 @@ def test_a_classifier_is_the_network_and_nothing_else() -> None:
     assert vars(classifier) == before
 
 
-def test_it_is_used_without_the_server() -> None:
+def test_it_is_used_without_the_server(warm_python: WarmPython, tmp_path: Path) -> None:
     """In a process of its own, where none of what the server needs can be imported."""
     code = f"""
 import sys
@@ -65,7 +65,7 @@ assert metrics()
 own = [name for name in sys.modules if name.startswith("gradoscope.")]
 print(sorted({{name.split(".")[1] for name in own}}))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = warm_python.run_code(code, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["['attribution',", "'contract']"], "of contract, only the version is imported"
 

@@ -137,9 +137,10 @@ def test_against_grad_cam(method: str, name: str, size: Size) -> None:
 
 @lru_cache
 def whole(name: str) -> Classifier:
-    """An architecture of timm as it is, with seeded weights."""
+    """An architecture of timm with all its blocks, some narrower, with seeded weights."""
     torch.manual_seed(0)
-    return Classifier(timm.create_model(name).eval(), size=SQUARE, labels=[f"class {i}" for i in range(1000)])
+    narrow = {"embed_dim": 24, "num_heads": (1, 2, 4, 8)} if "swin" in name else {}
+    return Classifier(timm.create_model(name, **narrow).eval(), size=SQUARE, labels=[f"class {i}" for i in range(1000)])
 
 
 @pytest.mark.parametrize("method", PEERS)

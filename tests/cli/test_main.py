@@ -132,10 +132,10 @@ def test_a_picture_that_cannot_be_read_is_reported(tmp_path, monkeypatch):
     assert "cat.jpg cannot be read: Permission denied" in done.stderr.replace("\n", "")
 
 
-def test_a_name_that_the_terminal_cannot_write_is_reported(tmp_path):
+def test_a_name_that_the_terminal_cannot_write_is_reported(quick_model, tmp_path):
     with open(os.fsencode(tmp_path) + b"/\xff.jpg", "wb") as file:
         file.write(b"no picture")
-    done = process("explain", tmp_path, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    done = process("explain", tmp_path, cwd=tmp_path, PYTHONIOENCODING="ascii", **quick_model)
     assert done.returncode == 1
     assert "\\udcff.jpg: " in done.stdout
     assert "Traceback" not in done.stderr

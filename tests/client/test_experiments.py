@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 
 import gradoscope
 import numpy as np
@@ -48,12 +46,12 @@ def test_numbers_of_numpy_are_numbers():
     assert gradoscope.experiment("graph", {"expression": "x", "values": {"x": np.float32(2)}}).numbers["value"] == 2
 
 
-def test_the_caller_s_state_of_torch_does_not_matter():
+def test_the_caller_s_state_of_torch_does_not_matter(warm_python, tmp_path):
     code = (
         "import torch, gradoscope; torch.set_default_dtype(torch.float64); torch.set_grad_enabled(False);"
         "print(gradoscope.experiment('graph').numbers['gradients'], torch.get_default_dtype(), torch.is_grad_enabled())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = warm_python.run_code(code, tmp_path)
     assert done.stdout.strip() == "{'x': -4.0, 'y': -4.0, 'z': 3.0} torch.float64 False"
 
 

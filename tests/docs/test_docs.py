@@ -170,7 +170,7 @@ def test_the_python_page_runs_as_written(server_url, tmp_path):
     assert "cat.jpg Tiny grad_cam" in done.stdout
 
 
-def test_the_recipe_for_many_pictures_is_not_refused(server_url, monkeypatch):
+def test_the_recipe_for_many_pictures_is_not_refused(quick_model_server, monkeypatch):
     """More at once than a server takes from one client: the recipe of docs/python.md holds them back."""
     page = (ROOT / "docs" / "python.md").read_text("utf-8")
     section = page.partition("## asyncio\n")[2].partition("\n## ")[0]
@@ -179,7 +179,7 @@ def test_the_recipe_for_many_pictures_is_not_refused(server_url, monkeypatch):
     assert pictures
     code = code.replace(pictures[0], 'pictures = ["static/samples/cat.jpg"] * 24')
     monkeypatch.chdir(ROOT)
-    exec(code.replace("http://127.0.0.1:8000", server_url), {"gradoscope": gradoscope})
+    exec(code.replace("http://127.0.0.1:8000", quick_model_server.url), {"gradoscope": gradoscope})
 
 
 def test_guided_backprop_stands_out_in_the_table_of_weight_randomisation():

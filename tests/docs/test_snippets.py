@@ -37,16 +37,23 @@ def server_url(quick_model_server):
     return quick_model_server.url
 
 
-def run_all(text, server_url, folder):
+@pytest.fixture(scope="module")
+def shell(quick_model):
+    """Variables for the commands: their model is the quick stand-in too."""
+    return quick_model
+
+
+def run_all(text, server_url, folder, variables):
     """Run a page's blocks one after the other in a folder that looks like a checkout; what each wrote to stdout.
 
-    Commands run in a shell, with the shipped model. Python runs in this process.
+    Commands run in a shell, Python runs in this process.
     """
     for name in ("static", "examples", "models", "deploy"):
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
     environment = {
         **os.environ,
+        **variables,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "GRADOSCOPE_STORE": str(folder / "store"),
         "MPLBACKEND": "agg",
@@ -65,12 +72,12 @@ def run_all(text, server_url, folder):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
-def test_commands_and_python_run_as_written(page, server_url, tmp_path):
-    run_all((ROOT / "docs" / page).read_text("utf-8"), server_url, tmp_path)
+def test_commands_and_python_run_as_written(page, server_url, tmp_path, shell):
+    run_all((ROOT / "docs" / page).read_text("utf-8"), server_url, tmp_path, shell)
 
 
-def test_the_rest_page_makes_what_it_says(server_url, tmp_path):
-    *_, last = outputs = run_all((ROOT / "docs" / "rest.md").read_text("utf-8"), server_url, tmp_path)
+def test_the_rest_page_makes_what_it_says(server_url, tmp_path, shell):
+    *_, last = outputs = run_all((ROOT / "docs" / "rest.md").read_text("utf-8"), server_url, tmp_path, shell)
     assert len(json.loads((tmp_path / "cat.json").read_text())["panels"]) == 6
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width > 3 * 224
@@ -83,12 +90,12 @@ def test_the_page_for_contributors_has_no_examples_but_those_of_test_docs():
     assert [language for language, _ in snippets(text)] == ["python", "python"]
 
 
-def test_a_snippet_that_fails_is_noticed(server_url, tmp_path):
+def test_a_snippet_that_fails_is_noticed(server_url, tmp_path, shell):
     with pytest.raises(AssertionError, match="nonsense"):
-        run_all("```bash\necho nonsense && false\n```\n", server_url, tmp_path)
+        run_all("```bash\necho nonsense && false\n```\n", server_url, tmp_path, shell)
     with pytest.raises(SystemExit, match="nonsense"):
-        run_all("```bash\ntrue\n```\n\n```python\nraise SystemExit('nonsense')\n```\n", server_url, tmp_path)
-    run_all("<!-- not run: needs a GPU -->\n```bash\nfalse\n```\n", server_url, tmp_path)
+        run_all("```bash\ntrue\n```\n\n```python\nraise SystemExit('nonsense')\n```\n", server_url, tmp_path, shell)
+    run_all("<!-- not run: needs a GPU -->\n```bash\nfalse\n```\n", server_url, tmp_path, shell)
 
 
 @pytest.mark.parametrize("page", ["../README.md", *PAGES])

@@ -43,6 +43,21 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"updates": 3, "sizes": [4, 4], "reduction": "sum", "batch_norm": True, "large_batch": 512},
         {"updates": 3, "sizes": [4], "batch_norm": True, "reduction": "sum", "rate": 1.0, "rate_rule": "root"},
     ],
+    "dropout": [
+        {"steps": 2, "seeds": 2, "nets": 2, "samples": 20},
+        {"steps": 0, "layers": 2, "units": 5},
+        {"steps": 0, "p": 0.0},
+        {"steps": 20, "seeds": 3, "nets": 2, "samples": 40, "p": 0.95, "mask": [[0, 1]]},
+        {"steps": 30, "seeds": 6, "nets": 2, "samples": 200, "activation": "tanh"},
+    ],
+    "weight_decay": [
+        {"steps": 60},
+        {"steps": 300, "optimiser": "sgd"},
+        {"steps": 100, "optimiser": "sgd", "momentum": 0.9, "rate": 0.01, "kind": "proximal"},
+        {"steps": 200, "kind": "decoupled"},
+        {"steps": 3, "decay": 0.0},
+        {"steps": 1000, "optimiser": "sgd", "rate": 1.0, "decay": 10.0},
+    ],
     "optimisers": [
         {"steps": 3},
         {"steps": 3, "rate": "default", "surface": "reddi"},

@@ -6,12 +6,14 @@ import json
 import math
 
 import pytest
+import torch
 from gradoscope.contract.experiment_events import parse_experiment_event
 from gradoscope.contract.experiments import ExperimentResult
 from gradoscope.contract.jobs import RunExperiment
 from gradoscope.contract.problems import NotFound, Unprocessable
 from gradoscope.lab import wording
 from gradoscope.lab.arguments import MAX_BYTES, check_seconds, checked_parameters, checked_request
+from gradoscope.lab.experiment import Update
 from gradoscope.lab.registry import find_experiment
 from gradoscope.pipeline import experiment as running
 from gradoscope.pipeline.experiment import experiment
@@ -148,6 +150,24 @@ def test_few_updates_a_second_are_told():
 def test_others_take_their_turn_after_each_update():
     turns = list(experiment(RunExperiment("toy", {"steps": 10})))
     assert turns.count(None) == 12
+
+
+def test_each_update_is_computed_by_one_thread_and_the_number_is_the_callers_again(monkeypatch):
+    seen, threads = [], torch.get_num_threads()
+
+    def run(parameters, seed):
+        for step in range(1, 4):
+            seen.append(torch.get_num_threads())
+            yield Update(step, 3)
+
+    monkeypatch.setattr(compute, "run", run)
+    torch.set_num_threads(2)
+    try:
+        between = [torch.get_num_threads() for _ in experiment(RunExperiment("toy", {}, 0))]
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == [1, 1, 1]
+    assert set(between) == {2}
 
 
 def test_what_is_cancelled_is_closed():

@@ -59,7 +59,7 @@ def test_the_slider_goes_through_the_windows_and_the_gradients_grow(lab: Grids) 
     expect(lab.said()).to_contain_text("Window 4 of 4")
     lab.steps().press("Home")
     lab.shows("input_gradient", ["0"] * 9)
-    expect(lab.said()).to_contain_text("Before the first of 4 windows")
+    expect(lab.said()).to_contain_text("Before the first window (of 4)")
     lab.steps().press("ArrowRight")
     lab.shows("input_gradient", ["1", "2", "0", "3", "4", "0", "0", "0", "0"])
     expect(lab.grid("input").locator("td.here")).to_have_count(4)
@@ -101,7 +101,7 @@ def test_the_turned_kernel_gives_the_same_gradient(lab: Grids) -> None:
     lab.shows("input_gradient", expected)
     lab.shows("turned_gradient", expected, "backward")
     lab.steps("backward").press("Home")
-    expect(lab.said("backward")).to_contain_text("1 zeros are put between")
+    expect(lab.said("backward")).to_contain_text("Zeros between two neighbours of ∂L/∂Y: 1.")
     found = lab.page.locator("[data-findings] > li").first
     expect(found.locator(".verdict")).to_have_text("Depends")
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.support.paths import sample
+from tests.support.processes import check_ends_at_once
 from tests.support.server import Server
 from tests.support.streams import stream
 
@@ -23,13 +24,15 @@ def pair(quick_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sharing")
 
     def start(name):
-        return Server(folder / name, OMP_NUM_THREADS="1", **quick_model, GRADOSCOPE_STORE=f"file://{folder}/shared")
+        own = {"GRADOSCOPE_STORE": f"file://{folder}/shared", "GRADOSCOPE_GRACE_SECONDS": "600"}
+        return Server(folder / name, OMP_NUM_THREADS="1", **quick_model, **own)
 
     with ThreadPoolExecutor() as pool:
         servers = list(pool.map(start, ["one", "two"]))
     yield servers
+    assert servers[0].stop() == 0
+    check_ends_at_once(servers[1])
     for server in servers:
-        assert server.stop() == 0
         assert "Traceback" not in server.log.read_text()
 
 

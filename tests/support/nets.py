@@ -23,50 +23,68 @@ from gradoscope.zoo.zoo import Zoo
 from PIL import Image
 from torch import Tensor, nn
 
+from tests.support.narrow import narrowed
+
 LITE0 = "efficientnet_lite0"
 
-VGG_WIDTH = 64  # of vgg11's two hidden linear layers, instead of 4096
+
+NARROW = 4
+# these have a quarter of their channels; all others have widths that are no multiple of it, or are quick as they are
+NARROWED: dict[str, Callable[[], nn.Module]] = {
+    "resnet18": tv.resnet18,
+    "vgg11": tv.vgg11,
+    "vgg11_bn": tv.vgg11_bn,
+    "alexnet": tv.alexnet,
+    "googlenet": lambda: tv.googlenet(init_weights=False),
+    "inception_v3": lambda: tv.inception_v3(init_weights=False),
+    "densenet121": tv.densenet121,
+}
+
+
+def narrow(name: str) -> nn.Module:
+    return narrowed(NARROWED[name], NARROW)
 
 
 def vgg11(*, batch_norm: bool = False) -> nn.Module:
-    """torchvision's VGG-11 with narrow linear layers: the same modules in the same order, and 43 MB of weights instead
-    of 530. Nothing that a method does depends on their width."""
-    with torch.device("meta"):
-        network = (tv.vgg11_bn if batch_norm else tv.vgg11)(init_weights=False)
-    network.features = tv.vgg.make_layers(tv.vgg.cfgs["A"], batch_norm=batch_norm)
-    widths = (512 * 7 * 7, VGG_WIDTH, VGG_WIDTH, 1000)
+    """torchvision's VGG-11, narrow, and with 64 values in both hidden linear layers."""
+    network = narrow("vgg11_bn" if batch_norm else "vgg11")
+    widths = (512 // NARROW * 7 * 7, 64, 64, 1000)
     for place, inner, outer in zip((0, 3, 6), widths, widths[1:], strict=False):
         network.classifier[place] = nn.Linear(inner, outer)
-    for module in network.modules():  # as torchvision does it
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(module.bias)
     return network
+
+
+def swin_tiny() -> nn.Module:
+    """torchvision's, narrow too: drawing 28 million weights takes longer than inspecting it."""
+    return tv.SwinTransformer([4, 4], 24, [2, 2, 6, 2], [1, 2, 4, 8], [7, 7], stochastic_depth_prob=0.2)
 
 
 # name: (how to build it, side of the square picture it is made for)
 ARCHITECTURES: dict[str, tuple[Callable[[], nn.Module], int]] = {
-    "resnet18": (tv.resnet18, 224),
+    "resnet18": (lambda: narrow("resnet18"), 224),
     "vgg11": (vgg11, 224),
-    "alexnet": (tv.alexnet, 224),
+    "alexnet": (lambda: narrow("alexnet"), 224),
     "squeezenet1_1": (tv.squeezenet1_1, 224),
-    "googlenet": (lambda: tv.googlenet(init_weights=False), 224),
-    "inception_v3": (lambda: tv.inception_v3(init_weights=False), 299),
-    "densenet121": (tv.densenet121, 224),
+    "googlenet": (lambda: narrow("googlenet"), 224),
+    "inception_v3": (lambda: narrow("inception_v3"), 299),
+    "densenet121": (lambda: narrow("densenet121"), 224),
     "mnasnet": (tv.mnasnet0_5, 224),
     "shufflenet_v2": (tv.shufflenet_v2_x0_5, 224),
     "regnet_y_400mf": (tv.regnet_y_400mf, 224),
     "mobilenet_v3_small": (tv.mobilenet_v3_small, 224),
     "mobilenet_v3_large": (tv.mobilenet_v3_large, 224),
     "efficientnet_b0": (tv.efficientnet_b0, 224),
-    "torchvision_swin_tiny": (tv.swin_t, 224),
+    "torchvision_swin_tiny": (swin_tiny, 224),
     "mobilenetv3_small_100": (lambda: timm.create_model("mobilenetv3_small_100"), 224),
     "tf_efficientnet_lite0": (lambda: timm.create_model("tf_efficientnet_lite0"), 224),
     "convnext_atto": (lambda: timm.create_model("convnext_atto"), 224),
     "tresnet_m": (lambda: timm.create_model("tresnet_m"), 224),
     "vit_tiny": (lambda: timm.create_model("vit_tiny_patch16_224"), 224),
     "vit_64": (lambda: timm.create_model("vit_tiny_patch16_224", img_size=64, depth=3), 64),
-    "swin_tiny": (lambda: timm.create_model("swin_tiny_patch4_window7_224"), 224),
+    "swin_tiny": (
+        lambda: timm.create_model("swin_tiny_patch4_window7_224", embed_dim=24, num_heads=(1, 2, 4, 8)),
+        224,
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -14,6 +15,16 @@ def gone(processes):
             return True
         time.sleep(0.1)
     return False
+
+
+def check_ends_at_once(server):
+    """A server whose time of grace is long ends by Ctrl-C, and leaves no process."""
+    children = descendants(server.process.pid)
+    server.http.close()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(30) == 0  # far below its grace
+    assert gone(children)
+    assert "Finished server process" in server.log.read_text()
 
 
 def descendants(process):

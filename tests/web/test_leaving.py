@@ -74,13 +74,18 @@ def test_leaving_in_every_form_of_answer(form, server):
     assert in_flight_becomes(server, 0)
 
 
-@pytest.mark.parametrize("form", ["application/json", "text/event-stream"])
-def test_leaving_while_the_worker_starts(form, server):
+def test_leaving_while_the_worker_starts(server):
+    """In either form of answer."""
     kill_worker(server)
-    client = Client(server, form, target=311)
-    assert in_flight_becomes(server, 1)
-    client.leave()
-    assert in_flight_becomes(server, 0)
+    clients = [
+        Client(server, form, target=311 + number)
+        for number, form in enumerate(("application/json", "text/event-stream"))
+    ]
+    assert in_flight_becomes(server, 2)
+    for left, client in enumerate(reversed(clients)):
+        client.leave()
+        assert in_flight_becomes(server, 1 - left)
+    assert server.http.get("/readyz").status_code == 503  # all that was while it started
     ready(server)
 
 

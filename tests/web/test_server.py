@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-import time
 from contextlib import suppress
 
 import httpx
@@ -18,7 +17,7 @@ from gradoscope.web import server as web
 from gradoscope.web.server import uvicorn_config
 
 from tests.support.long_jobs import LONG, idle, running, until
-from tests.support.processes import descendants, gone
+from tests.support.processes import check_ends_at_once, descendants, gone
 from tests.support.server import Server
 
 GRAD_CAM = {"sample": "cat", "method": "grad_cam"}
@@ -70,9 +69,7 @@ def test_a_full_queue_is_429_and_after_the_grace_period_jobs_are_ended(tmp_path,
     assert not os.path.exists(f"/proc/{worker}")
 
 
-def test_a_request_ends_at_its_deadline_and_an_idle_server_at_once(tmp_path, slow_model):
-    """The server ends by Ctrl-C."""
-    server = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", GRADOSCOPE_GRACE_SECONDS="600", **slow_model)
+def check_deadline(server):
     with running(server, target=17) as events:
         explanation = until(events, "accepted")["id"]
         problem = until(events, "error")
@@ -82,7 +79,6 @@ def test_a_request_ends_at_its_deadline_and_an_idle_server_at_once(tmp_path, slo
     assert "within 2 s" in answer.json()["detail"]
     assert idle(server)
     assert server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "failed"
-    check_ends_at_once(server)
 
 
 def test_a_worker_that_cannot_start_is_reported_and_its_server_ends_at_once(tmp_path):
@@ -97,18 +93,6 @@ def test_a_worker_that_cannot_start_is_reported_and_its_server_ends_at_once(tmp_
     check_ends_at_once(server)
 
 
-def check_ends_at_once(server):
-    """By SIGINT, and without leaving a process."""
-    children = descendants(server.process.pid)
-    began = time.monotonic()
-    server.process.send_signal(signal.SIGINT)
-    assert server.process.wait(30) == 0
-    assert time.monotonic() - began < 20  # far below its grace
-    server.http.close()
-    assert gone(children)
-    assert "Finished server process" in server.log.read_text()
-
-
 class Unready(Server):
     """A server that is not expected to become ready."""
 
@@ -116,10 +100,12 @@ class Unready(Server):
         return None if what == "readiness" else super()._wait(condition, what)
 
 
-def test_a_server_on_the_store_of_a_killed_one(tmp_path, slow_model):
-    """The first is killed, and leaves no process. The second marks its record as cancelled. Then all its processes get
-    SIGTERM, as from a service manager or a shell: its job can finish, and no process or file is left."""
-    killed = Server(tmp_path / "store", **slow_model)
+def test_a_request_ends_at_its_deadline_and_a_server_on_the_store_of_a_killed_one(tmp_path, slow_model):
+    """The first has a deadline. It is killed, and leaves no process. The second marks its record as cancelled. Then all
+    its processes get SIGTERM, as from a service manager or a shell: its job can finish, and no process or file is left.
+    """
+    killed = Server(tmp_path / "store", GRADOSCOPE_DEADLINE="2", **slow_model)
+    check_deadline(killed)
     children = descendants(killed.process.pid)
     with running(killed) as events:
         explanation = next(events)[1]["id"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
+
+from tests.support.warm_python import WarmPython
 
 WITHOUT = """
 import sys
@@ -32,14 +33,14 @@ assert type(sys.modules["torch._dynamo.utils"]) is type(sys)
 """
 
 
-def run(code: str) -> None:
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+def run(code: str, warm_python: WarmPython, tmp_path: Path) -> None:
+    ended = warm_python.run_code(code, tmp_path)
     assert ended.returncode == 0, ended.stderr
 
 
-def test_the_compiler_comes_when_it_is_used() -> None:
-    run(WITHOUT)
+def test_the_compiler_comes_when_it_is_used(warm_python: WarmPython, tmp_path: Path) -> None:
+    run(WITHOUT, warm_python, tmp_path)
 
 
-def test_a_program_that_uses_the_library_imports_the_compiler_too() -> None:
-    run(PLAIN)
+def test_a_program_that_uses_the_library_imports_the_compiler_too(warm_python: WarmPython, tmp_path: Path) -> None:
+    run(PLAIN, warm_python, tmp_path)

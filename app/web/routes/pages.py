@@ -19,7 +19,7 @@ from ...images.samples import samples
 from ...lab.runs.record import MAX_BYTES
 from ...lab.worded import PAPERS, RUN
 from ...pipeline.presentation import FALLBACK
-from ...pipeline.texts import texts as all_texts
+from ...pipeline.texts import texts as texts_of
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
@@ -81,7 +81,7 @@ async def lab(request: Request) -> Response:
 async def run(request: Request) -> Response:
     """A training loop of the visitor's own, as a file that is chosen or dropped."""
     start = f"lab.{RUN.id}.figure."
-    figures = [key.removeprefix(start) for key in all_texts(FALLBACK) if key.startswith(start)]
+    figures = [key.removeprefix(start) for key in texts_of(FALLBACK) if key.startswith(start)]
     values = {"figures": figures, "samples": SAMPLE_RUNS, "most": MAX_BYTES, "papers": [asdict(one) for one in PAPERS]}
     return _page(request, "run.html", values)
 

@@ -99,6 +99,18 @@
  */
 
 /**
+ * A piece of one channel of what goes into a pooling. Each window within it is one of the pooling's own.
+ * @typedef {object} ExcerptBody
+ * @property {number} channel - the one whose values times their gradients are largest
+ * @property {number} row - where the piece begins: around the place where that product is largest
+ * @property {number} column
+ * @property {number[][]} values - at most 16 × 16, to four significant digits
+ * @property {number | null} kernel - side of a window; null where one window covers the whole map
+ * @property {number} stride
+ * @property {number} padding - around the piece; if not 0, the piece is the whole map
+ */
+
+/**
  * The request is right; this is what is run.
  * @typedef {object} ExperimentAcceptedEvent
  * @property {string} id
@@ -220,6 +232,7 @@
  *   steepest; null where there is none
  * @property {PoolingBody | null} pooling
  * @property {number[]} into - places in this list of the layers that take its output
+ * @property {boolean} [sum] - whether it takes, or is, a sum of several layers' outputs, as of a residual
  */
 
 /**
@@ -348,6 +361,7 @@
  * @property {string[]} [rows]
  * @property {string[]} [columns]
  * @property {string | null} [parameter]
+ * @property {boolean} [switches] - each number is 0 or 1, and a press switches it
  */
 
 /**
@@ -550,6 +564,8 @@
  * @property {"maximum" | "average"} how
  * @property {number} received - share of its inputs whose gradient is not 0
  * @property {number[][] | null} map - the same by place, as rows of cells; null where the input is no feature map
+ * @property {ExcerptBody | null} [excerpt] - what goes in, for a few windows; null where it is unknown, or windows
+ *   are not square
  */
 
 /**

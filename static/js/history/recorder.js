@@ -58,12 +58,14 @@ async function addEntry() {
 }
 
 /**
+ * Where the code for it cannot be fetched, the entry has no picture before the explanation is opened again.
  * @param {string} id
  * @param {string} url
  */
 async function addThumbnail(id, url) {
-  const { thumbnailOf } = await import("./thumbnail.js");
-  const thumbnail = (await thumbnailOf(url)) ?? (await thumbnailOf(api.pictureUrl(id)));
+  const code = await import("./thumbnail.js").catch(() => null);
+  if (!code) return;
+  const thumbnail = (await code.thumbnailOf(url)) ?? (await code.thumbnailOf(api.pictureUrl(id)));
   if (thumbnail && explanationHistory.of(id)) explanationHistory.put(id, { thumbnail });
 }
 

@@ -1,5 +1,7 @@
 // The settings of an experiment in its address: ?length=50&seed=1; what is at its default is left out. Pure functions.
 
+import { written } from "../shared/lab-link.js";
+
 /** @import { Declared } from "./types.js" */
 
 /** @typedef {Record<string, any>} Values */
@@ -34,9 +36,6 @@ function valueOf(declared, text) {
     return initial; // a link that was cut off
   }
 }
-
-/** @param {unknown} value */
-const written = (value) => (value === null ? "off" : typeof value === "string" ? value : JSON.stringify(value));
 
 /**
  * The settings that a query says, defaults for the others.

@@ -2,6 +2,7 @@
 
 import { readAddress, same, writeAddress } from "./address.js";
 import { Controls } from "./controls.js";
+import { changedOrigin, showOrigin } from "./origin.js";
 import { Results } from "./results.js";
 import { Runner } from "./runner.js";
 
@@ -16,6 +17,7 @@ export class LabPage {
   /** @param {Experiment} experiment */
   constructor(experiment) {
     this.experiment = experiment;
+    this.origin = /** @type {HTMLElement} */ (document.querySelector("[data-origin]"));
     this.results = new Results(experiment.id, (parameter, value, done) => (value === undefined ? this.changed(done) : this.controls.set(parameter, value, done)));
     this.controls = new Controls(/** @type {HTMLElement} */ (document.querySelector(".controls")), experiment.controls, (done) => this.changed(done));
     this.runner = new Runner(experiment.id, {
@@ -42,6 +44,7 @@ export class LabPage {
   /** Takes the settings of the address. */
   open() {
     this.controls.settings = readAddress(location.search, this.experiment.controls);
+    showOrigin(this.origin, location.search);
     if (!same(this.#asked, this.controls.settings)) this.ask(); // a link within the page changes nothing
   }
 
@@ -57,8 +60,12 @@ export class LabPage {
   /** @param {boolean} done - the hand has come to rest: a step of the browser's history */
   changed(done) {
     this.#told ||= done;
-    const query = writeAddress(location.search, this.experiment.controls, this.controls.settings);
-    if (done && query !== location.search) history.pushState(null, "", `${location.pathname}${query}${location.hash}`);
+    const before = readAddress(location.search, this.experiment.controls);
+    if (done && !same(before, this.controls.settings)) {
+      const query = writeAddress(changedOrigin(location.search), this.experiment.controls, this.controls.settings);
+      history.pushState(null, "", `${location.pathname}${query}${location.hash}`);
+      showOrigin(this.origin, query);
+    }
     if (!same(this.#asked, this.controls.settings)) this.ask();
   }
 

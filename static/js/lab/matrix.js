@@ -1,5 +1,5 @@
 // A grid of numbers to be read one by one; where a parameter is edited in it, each number can be typed, stepped by the arrow
-// keys, and dragged. Cells can be marked, with what is added to each.
+// keys, and dragged; what is 0 or 1 is switched by a press. Cells can be marked, with what is added to each.
 
 import { el } from "../shared/dom.js";
 import { number } from "../shared/format.js";
@@ -19,6 +19,7 @@ const COARSE = 10; // steps, with Shift
  * @property {string[]} [rows]
  * @property {string[]} [columns]
  * @property {string | null} [parameter] - that is edited in it
+ * @property {boolean} [switches] - its numbers are 0 or 1, and switched by a press
  * @property {number} [border] - cells around it
  * @property {string} [outside] - what stands in them
  * @property {Value[][]} [scale] - the values that the tints are relative to, if not its own
@@ -29,7 +30,7 @@ export const shown = (value) => (value === null ? "–" : number(value));
 
 export class Matrix {
   /** @type {Map<string, HTMLTableCellElement>} */ #cells = new Map();
-  /** @type {HTMLInputElement[][]} */ #inputs = [];
+  /** @type {HTMLElement[][]} */ #inputs = [];
   /** @type {Value[][]} */ #values = [];
   #built = ""; // what the cells were made for
 
@@ -41,8 +42,8 @@ export class Matrix {
 
   /** @param {Shown} data */
   show(data) {
-    const { values, rows, columns, parameter, border, outside, scale = values } = data;
-    const built = JSON.stringify([values.length, values[0]?.length, rows, columns, parameter, border, outside]);
+    const { values, rows, columns, parameter, switches, border, outside, scale = values } = data;
+    const built = JSON.stringify([values.length, values[0]?.length, rows, columns, parameter, switches, border, outside]);
     this.#values = values.map((row) => [...row]);
     if (built === this.#built) this.update(values);
     else this.build(data);
@@ -74,12 +75,12 @@ export class Matrix {
     values.forEach((row, y) => row.forEach((value, x) => {
       const [input, cell] = [this.#inputs[y]?.[x], this.cellAt(y, x)];
       if (!input && cell) cell.textContent = shown(value);
-      else if (input && input !== document.activeElement) write(input, value);
+      else if (input && (input !== document.activeElement || input.tagName === "BUTTON")) write(input, value);
     }));
   }
 
   /** @param {Shown} data */
-  build({ values, rows = [], columns = [], parameter, border = 0, outside = "" }) {
+  build({ values, rows = [], columns = [], parameter, switches, border = 0, outside = "" }) {
     this.#inputs = [];
     this.#cells.clear();
     const places = (/** @type {number} */ count) => Array.from({ length: count + 2 * border }, (_, index) => index - border);
@@ -88,7 +89,7 @@ export class Matrix {
       rows[y] === undefined ? null : el("th", { scope: "row" }, labelText(rows[y])),
       ...places(values[0]?.length ?? 0).map((x) => {
         const value = values[y]?.[x];
-        const cell = value === undefined ? el("td", { class: "outside" }, outside) : el("td", {}, parameter ? this.input(parameter, y, x, value) : shown(value));
+        const cell = value === undefined ? el("td", { class: "outside" }, outside) : el("td", {}, parameter ? this[switches ? "toggle" : "input"](parameter, y, x, value) : shown(value));
         this.#cells.set(`${y},${x}`, cell);
         return cell;
       }))));
@@ -103,8 +104,7 @@ export class Matrix {
    * @param {Value} value
    */
   input(parameter, y, x, value) {
-    const label = `${parameterTitle(parameter)}, ${t("lab.page.cell", { row: y + 1, column: x + 1 })}`;
-    const input = el("input", { type: "text", inputmode: "decimal", role: "spinbutton", class: "cell", "aria-label": label, spellcheck: "false", autocomplete: "off" });
+    const input = el("input", { type: "text", inputmode: "decimal", role: "spinbutton", class: "cell", "aria-label": labelOf(parameter, y, x), spellcheck: "false", autocomplete: "off" });
     write(input, value);
     /** @type {(to: number, done: boolean) => void} */
     const set = (to, done) => {
@@ -126,6 +126,27 @@ export class Matrix {
     this.drag(input, () => Number(this.#values[y][x]), set);
     (this.#inputs[y] ??= [])[x] = input;
     return input;
+  }
+
+  /**
+   * A number that is 0 or 1.
+   * @param {string} parameter
+   * @param {number} y
+   * @param {number} x
+   * @param {Value} value
+   */
+  toggle(parameter, y, x, value) {
+    const button = el("button", {
+      type: "button", role: "switch", class: "cell", "aria-label": labelOf(parameter, y, x),
+      onclick: () => {
+        this.#values[y][x] = this.#values[y][x] ? 0 : 1;
+        write(button, this.#values[y][x]);
+        this.send(parameter, true);
+      },
+    });
+    write(button, value);
+    (this.#inputs[y] ??= [])[x] = button;
+    return button;
   }
 
   /**
@@ -204,10 +225,23 @@ export class Matrix {
 const stepOf = (value) => (Number.isInteger(value) ? 1 : 0.1);
 
 /**
- * @param {HTMLInputElement} input
+ * What a screen reader calls a cell.
+ * @param {string} parameter
+ * @param {number} y
+ * @param {number} x
+ */
+const labelOf = (parameter, y, x) => `${parameterTitle(parameter)}, ${t("lab.page.cell", { row: y + 1, column: x + 1 })}`;
+
+/**
+ * @param {HTMLElement} cell
  * @param {Value} value
  */
-function write(input, value) {
-  input.value = shown(value);
-  input.setAttribute("aria-valuenow", String(value));
+function write(cell, value) {
+  if (cell instanceof HTMLInputElement) {
+    cell.value = shown(value);
+    cell.setAttribute("aria-valuenow", String(value));
+  } else {
+    cell.textContent = shown(value);
+    cell.setAttribute("aria-checked", String(value === 1));
+  }
 }

@@ -36,7 +36,7 @@ export class Results {
    */
   constructor(id, change) {
     this.id = id;
-    this.change = change;
+    /** @type {Change} */ this.change = change;
     /** @type {(selector: string) => any} */
     const part = (selector) => document.querySelector(selector);
     this.results = part(".results");
@@ -129,7 +129,7 @@ export class Results {
    * @param {HTMLElement} place
    */
   figure(id, place) {
-    const view = new FigureView(place, this.change);
+    /** @type {FigureView} */ const view = new FigureView(place, this.change);
     this.#figures.set(id, view);
     return view;
   }

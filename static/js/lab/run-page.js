@@ -119,7 +119,7 @@ export class RunPage {
    * @param {string} name
    */
   done(result, name) {
-    const facts = { ...result.parameters, name };
+    /** @type {Record<string, any>} */ const facts = { ...result.parameters, name };
     this.facts.replaceChildren(...["name", ...FACTS].filter((key) => facts[key]).map((key) => el("div", {},
       el("dt", {}, t(`lab.run.page.fact.${key}`)), el("dd", {}, String(facts[key])))));
     this.facts.hidden = false;

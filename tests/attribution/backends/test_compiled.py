@@ -16,7 +16,7 @@ from gradoscope.attribution.score import Score
 from torch import Tensor, nn
 
 from tests.attribution.backends.test_folding import smooth
-from tests.support.nets import Tiny, random_picture, relative, vgg11, wrap
+from tests.support.nets import Tiny, narrow, random_picture, relative, vgg11, wrap
 
 pytest.importorskip("gradoscope.attribution.backends.runtime")
 
@@ -142,12 +142,12 @@ def averaging(network: nn.Module) -> nn.Module:
 
 
 NETS = {
-    "resnet18": tv.resnet18,
+    "resnet18": lambda: narrow("resnet18"),
     "resnext": lambda: tv.ResNet(tv.resnet.Bottleneck, [1, 1, 1, 1], groups=32, width_per_group=4),
     "vgg11": lambda: averaging(vgg11()),
-    "densenet": lambda: tv.DenseNet(32, (2, 2, 2, 2), 64),  # 8 of densenet121's 58 layers, which are all alike
+    "densenet": lambda: tv.DenseNet(8, (2, 2, 2, 2), 16),  # 8 of densenet121's 58 layers, which are all alike
     "mobilenet_v3_small": tv.mobilenet_v3_small,
-    "googlenet": lambda: tv.googlenet(init_weights=False),
+    "googlenet": lambda: narrow("googlenet"),
     "squeezenet1_1": tv.squeezenet1_1,
     "shufflenet_v2": tv.shufflenet_v2_x0_5,
     "regnet_y_400mf": tv.regnet_y_400mf,

@@ -22,7 +22,19 @@ from torch import Tensor, nn
 
 from tests.attribution.methods.test_cams import CLOSE, LEAF, apart, model, normalised, of_grad_cam
 from tests.attribution.methods.test_parity import CAT, out_of_place
-from tests.support.nets import Tiny, explain, finish, lite0, random_picture, relative, sample_pixels, steps_of, wrap
+from tests.support.nets import (
+    NARROW,
+    Tiny,
+    explain,
+    finish,
+    lite0,
+    narrow,
+    random_picture,
+    relative,
+    sample_pixels,
+    steps_of,
+    wrap,
+)
 
 CHANNEL_CAMS = ("score_cam", "ablation_cam")
 # a smaller Lite0: each channel is a pass, and the peers go through the whole network each time
@@ -32,6 +44,11 @@ LAYERS = {"lite0": "blocks.3.0.bn1", "resnet18": "layer3", "vgg11_bn": "0.13"}
 
 @lru_cache
 def small(name: str) -> Classifier:
+    if name == "vgg11_bn":
+        torch.manual_seed(0)
+        features = narrow("vgg11_bn").features
+        head = nn.Linear(512 // NARROW, 1000)
+        return wrap(nn.Sequential(features, nn.AdaptiveAvgPool2d(1), nn.Flatten(), head), SIDE, 1000)
     return (lite0() if name == "lite0" else model(name)).at((SIDE, SIDE))
 
 

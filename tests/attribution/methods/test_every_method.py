@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
@@ -90,17 +90,29 @@ METHODS = list(methods())
 
 
 def named_tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [*model.named_parameters(), *model.named_buffers()]
+    return tensors_of(model.named_modules())
+
+
+def tensors_of(modules: Iterable[tuple[str, nn.Module]]) -> list[tuple[str, Tensor]]:
+    return [
+        (f"{name}.{key}", tensor)
+        for name, module in modules
+        for tensors in (module._parameters, module._buffers)
+        for key, tensor in tensors.items()
+        if tensor is not None
+    ]
 
 
 def state(model: nn.Module) -> list[object]:
-    """All that a method could leave behind beside other weights: hooks, modes, threads."""
-    tensors = named_tensors(model)
+    """All that a method could leave behind beside other weights: modules, hooks, modes, threads."""
+    modules = list(model.named_modules())  # once: it takes as long as all that follows
+    tensors = tensors_of(modules)
     return [
-        [(name, kind) for name, module in model.named_modules() for kind in HOOKS if getattr(module, kind)],
+        [(name, kind) for name, module in modules for kind in HOOKS if getattr(module, kind)],
         [name for name in GLOBAL_HOOKS if getattr(nn.modules.module, name)],
-        [name for name, module in model.named_modules() if module.training],
-        [(name, tensor.requires_grad, tensor.grad is None) for name, tensor in tensors],
+        [name for name, module in modules if module.training],
+        [(name, id(module)) for name, module in modules],
+        [(name, id(tensor), tensor.requires_grad, tensor.grad is None) for name, tensor in tensors],
         [tensor._version for _, tensor in tensors],
         torch.is_grad_enabled(),
         [thread.name for thread in threading.enumerate()],

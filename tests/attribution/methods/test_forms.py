@@ -16,11 +16,12 @@ import torch
 import torch.nn.functional as F
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.errors import Refused
+from gradoscope.attribution.methods import xrai
 from gradoscope.attribution.methods.base import methods
+from gradoscope.attribution.methods.baselines import make_baseline
 from gradoscope.attribution.methods.rise import RiseParameters, random_masks
 from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.methods.superpixels import superpixels
-from gradoscope.attribution.methods.xrai.segments import segments_of
 from gradoscope.attribution.noise import generator
 from gradoscope.attribution.score import Score
 from saliency.core import XRAI
@@ -50,7 +51,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "gradient_shap": {"samples": 3, "baseline": "black"},
     **{id: {"relu": False} for id in CAMS},
     "occlusion": {"window": 4, "stride": 4, "fill": "black"},
-    "guided_integrated_gradients": {"steps": 3, "max_dist": 0.2},
+    # from noise: on a picture of one colour many slopes are the same but for rounding, which then decides where it goes
+    "guided_integrated_gradients": {"steps": 3, "max_dist": 0.2, "baseline": "noise"},
     "idgi": {"steps": 3},
     "xrai": {"steps": 2},
     **{id: {"samples": 20, "segments": 6, "fill": "black"} for id in ("lime", "kernel_shap")},
@@ -356,7 +358,7 @@ class Reference:
             leaf = torch.from_numpy(at)[None].requires_grad_()
             return torch.autograd.grad(self.scores(leaf).sum(), leaf)[0][0].numpy()
 
-        return pair_guided(self.x, gradient, steps=3, max_dist=0.2)
+        return pair_guided(self.x, gradient, baseline=make_baseline("noise", self.x, SEED), steps=3, max_dist=0.2)
 
     def idgi(self) -> Tensor:
         edges, points = ([(11 ** (i / 6) - 1) / 10 for i in range(first, 7, 2)] for first in (0, 1))
@@ -370,7 +372,7 @@ class Reference:
         for start in (torch.zeros_like(self.x), torch.ones_like(self.x)):
             for point, width in zip(points, (edges[1] - edges[0], edges[2] - edges[1]), strict=True):
                 total += self.slope(start + point * (self.x - start)) * (self.x - start) * width / 2
-        segments = list(segments_of(self.x.permute(1, 2, 0).numpy(), 5))
+        segments = list(xrai.segments_of(self.x.permute(1, 2, 0).numpy(), 5))
         return torch.from_numpy(XRAI._xrai(total.sum(0).numpy(), segments, integer_segments=False)[0])[None]
 
     def lrp(self) -> Tensor:

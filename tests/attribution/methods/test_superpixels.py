@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -34,6 +34,7 @@ from tests.support.nets import (
     steps_of,
     wrap,
 )
+from tests.support.warm_python import WarmPython
 
 METHODS = ("lime", "kernel_shap")
 SIDE = 64
@@ -224,10 +225,10 @@ def test_one_superpixel_is_the_whole_change(method: str, monkeypatch: pytest.Mon
     assert torch.allclose(found, (scores[0] - scores[1]).expand(1, 8, 8))
 
 
-def test_scikit_image_is_loaded_for_superpixels_only() -> None:
+def test_scikit_image_is_loaded_for_superpixels_only(warm_python: WarmPython, tmp_path: Path) -> None:
     code = (
         "import sys, gradoscope.web.application; from gradoscope.attribution.methods.base import methods; methods(); "
         "print(sorted({'skimage', 'scipy', 'sklearn'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = warm_python.run_code(code, tmp_path)
     assert done.stdout.strip() == "[]"

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import sqlite3
-import subprocess
 import sys
 
 import pytest
@@ -20,6 +19,7 @@ from gradoscope.storage.store import Store
 from gradoscope.storage.stores import open_store
 from typer.testing import CliRunner
 
+from tests.support.cli import gradoscope
 from tests.support.paths import ROOT
 from tests.support.web_server import serving
 
@@ -49,9 +49,7 @@ def only(check, what=None, **settings):
 
 
 def test_a_sound_environment_is_reported_for_people_and_programs(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "gradoscope", "doctor", "--json"], capture_output=True, text=True, check=False
-    )
+    done = gradoscope("doctor", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["verdict"] in ("ok", "attention")

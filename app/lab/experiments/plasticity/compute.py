@@ -43,7 +43,8 @@ def run(parameters: PlasticityParameters, seed: int) -> Iterator[Update]:
     for task in range(parameters.tasks):
         given = problem.task(parameters.steps_per_task, first=task == 0)
         apart: list[Tensor] = []
-        for inputs, targets in zip(given.inputs.split(TOGETHER), given.targets.split(TOGETHER), strict=True):
+        parts = zip(torch.split(given.inputs, TOGETHER), torch.split(given.targets, TOGETHER), strict=True)
+        for inputs, targets in parts:
             apart.append(learners.learn(inputs, targets))
             yield Update(1 + min(learners.steps, total - 2), total)
         record.add(learners, problem, torch.cat(apart), given.targets)
