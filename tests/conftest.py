@@ -43,7 +43,7 @@ LONGEST = [f"tests/{name}.py" for name in (
 TOGETHER = {f"tests/{name}.py": server for server, names in {
     "server": (
         "web/test_rest", "web/routes/test_flows", "web/routes/test_experiments", "client/test_client",
-        "client/test_experiments", "client/test_in_process",
+        "client/test_experiments", "client/test_in_process", "web/test_runs",
     ),
     "quick_model_server": (
         "web/routes/test_measurements", "cli/test_main", "docs/test_snippets", "web/test_bad_pictures",

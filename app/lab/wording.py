@@ -43,7 +43,6 @@ LABELS = ("column", "series", "number")  # kinds of texts that a label may be th
 Words = Mapping[str, str]
 
 
-@cache
 def all_worded() -> Mapping[str, Worded]:
     """All that have words, by their ids: every experiment, and the report of a run."""
     return MappingProxyType({**experiments(), RUN.id: RUN})

@@ -65,7 +65,7 @@ def test_a_key_in_two_files_is_refused(tmp_path: Path, monkeypatch: pytest.Monke
     (folder / "b.json").write_text('{"page.other": "B"}')
     monkeypatch.setattr("gradoscope.pipeline.texts.shipped", lambda name: tmp_path)
     monkeypatch.setattr("gradoscope.pipeline.texts.presentations", lambda kind: {})
-    monkeypatch.setattr("gradoscope.pipeline.texts.experiments", dict)
+    monkeypatch.setattr("gradoscope.pipeline.texts.all_worded", dict)
     monkeypatch.setattr("gradoscope.pipeline.texts.parts", parts.__wrapped__)
     assert dict(texts.texts.__wrapped__("xx")) == {"page.title": "A", "page.other": "B"}
     (folder / "b.json").write_text('{"page.title": "B"}')

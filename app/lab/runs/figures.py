@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...contract.experiments import Axis, HeatmapData, LinesData, Series, TableData
+from ...contract.experiments import Axis, HeatmapData, LinesData, Series, TableData, finite
 from ..experiment import Figure
 from ..values import numbers
 from .findings import MIN_ESTIMATES, USUAL, noise_of, silent_units, total_norm
@@ -130,5 +130,5 @@ def _table(run: Run) -> TableData:
 
 
 def _typical(values: np.ndarray) -> float | None:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else None
+    there = values[np.isfinite(values)]
+    return finite(float(np.median(there))) if there.size else None

@@ -41,10 +41,12 @@ class Estimate:
 
 
 class SuccessiveSteps:
-    """Estimates from the gradients of two steps, of which the first is kept for the time of one step."""
+    """Estimates from the gradients of two steps, of which the first is copied: into the same memory each time, for
+    new memory takes longer than the copy."""
 
     def __init__(self) -> None:
         self._kept: list[Tensor] = []
+        self._memory: list[Tensor] = []
         self._of: tuple[list[int], int, float] = [], 0, 0.0  # parameters, samples, square
 
     @torch.no_grad()
@@ -52,7 +54,12 @@ class SuccessiveSteps:
         grads = _dense_grads(parameters)
         if not grads or not samples:
             return
-        self._kept = [one.detach() * scale for one in grads] if scale != 1 else [one.detach().clone() for one in grads]
+        if [(one.shape, one.dtype) for one in grads] != [(one.shape, one.dtype) for one in self._memory]:
+            self._memory = [torch.empty_like(one) for one in grads]
+        self._kept = self._memory
+        torch._foreach_copy_(self._kept, [one.detach() for one in grads])
+        if scale != 1:
+            torch._foreach_mul_(self._kept, scale)
         square = math.fsum(value * value for value in norms(self._kept))
         self._of = [id(one) for one in parameters if one.grad is not None], samples, square
 
@@ -71,7 +78,7 @@ class SuccessiveSteps:
         return Estimate.of((square + before) / 2, together, size, 2, "successive")
 
     def clear(self) -> None:
-        self._kept = []
+        self._kept, self._memory = [], []
 
 
 class MicroBatches:

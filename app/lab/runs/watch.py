@@ -52,8 +52,8 @@ def watch(
     (arXiv:1812.06162) is estimated from. `gradoscope lab run FILE`, the page /lab/run and `gradoscope.read_run` draw
     the file and say what is found in it; the format is described in `lab/runs/record.py` and docs/lab.md.
 
-    Weights, gradients, modes and random numbers are what they would be without it. It keeps one copy of the weights,
-    and for one step before each recorded one a copy of the gradients. Where recording itself fails (a full disk), it
+    Weights, gradients, modes and random numbers are what they would be without it. It keeps one copy of the weights
+    and one of the gradients. Where recording itself fails (a full disk), it
     warns once and stops; training goes on.
 
     Args:
