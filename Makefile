@@ -12,7 +12,7 @@ BIN = $(VENV)/bin
 # pytest that a test starts would compile app/ again
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve test test-page test-slow test-cluster lint lint-types lint-style lint-imports lint-files lint-js bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks bench-slow-link bench-score-cam bench-all-methods trust-study sweep docs slow hostile chaos load fuzz compare pins audit clean
+.PHONY: serve test test-page test-slow test-cluster lint lint-types lint-style lint-imports lint-files lint-js bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks bench-slow-link bench-score-cam bench-all-methods bench-request bench-watch bench-lab trust-study sweep docs slow hostile chaos load fuzz compare pins audit clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/python -m tools.bundle_js --optional
@@ -141,6 +141,16 @@ bench-checks: $(VENV)/.tested bundle
 bench-all-methods: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.all_methods
 
+# gradoscope.watch on a training loop of resnet18, with and without it in turns; 1 where it takes more than 5 % (a minute)
+bench-watch: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.watch $(WATCH)
+
+# every experiment of the lab, on a server of its own: writes its part of docs/lab.md; 1 where one is over its bound (some
+# minutes; LAB="graph depth" leaves the page alone)
+LAB ?= --write
+bench-lab: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.lab $(LAB)
+
 # what a visitor does on the page, from the first picture to the first verdict: actions and seconds (some minutes)
 bench-tasks: $(VENV)/.tested bundle
 	@tools/ensure_browser.sh $(BIN)/python
@@ -150,6 +160,11 @@ bench-tasks: $(VENV)/.tested bundle
 bench-slow-link: $(VENV)/.tested bundle
 	@tools/ensure_browser.sh $(BIN)/python
 	$(BIN)/python -m benchmarks.slow_link
+
+# six maps over REST, as a job in one process, and by the engine alone, in turns; and where the time goes (three minutes;
+# REQUEST=--write puts it into docs/speed.md); 1 where REST takes more than 1.05 times as long as the engine
+bench-request: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.request $(REQUEST)
 
 # Score-CAM's forward passes against plain inference, on ResNet-50 (a minute); 1 where they take more than 1.3 times as long
 bench-score-cam: $(VENV)/.tested

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from .client.lab import experiment
     from .client.local import explain
     from .client.results import Explanation, Panel
+    from .client.runs import read_run
     from .client.saved import load, load_all
     from .contract.problems import Problem
     from .contract.regions import run_lengths
     from .images.input_spec import Input
+    from .lab.runs.watch import watch
 
 __version__ = version.VERSION
 __all__ = [
@@ -34,7 +36,9 @@ __all__ = [
     "explain",
     "load",
     "load_all",
+    "read_run",
     "run_lengths",
+    "watch",
 ]
 
 # Imported at first use: the server's web process and the command line need none of them.
@@ -51,7 +55,9 @@ _MODULES = {
     "explain": ".client.local",
     "load": ".client.saved",
     "load_all": ".client.saved",
+    "read_run": ".client.runs",
     "run_lengths": ".contract.regions",
+    "watch": ".lab.runs.watch",
 }
 
 

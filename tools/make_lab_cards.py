@@ -17,6 +17,7 @@ from gradoscope.contract.experiments import (
     ContourData,
     FigureData,
     GraphData,
+    GridsData,
     HeatmapData,
     HistogramData,
     LinesData,
@@ -166,6 +167,35 @@ def graph(data: GraphData) -> list[str]:
     return [*edges, *boxes]
 
 
+def grids(data: GridsData) -> list[str]:
+    """The first group, at the step in the middle: the cells where it is are tinted."""
+    shown = data.groups[0].grids[:3]
+    across = sum(len(grid.values[0]) for grid in shown) + len(shown) - 1
+    side = min((WIDTH - 2 * EDGE) / across, (HEIGHT - 2 * EDGE) / max(len(grid.values) for grid in shown))
+    step = data.steps[len(data.steps) // 2] if data.steps else None
+    marked = {
+        (cells.grid, row, column)
+        for cells in (step.cells if step else ())
+        for row in cells.rows
+        for column in cells.columns
+    }
+    drawn, left = [], (WIDTH - side * across) / 2
+    for grid in shown:
+        top = (HEIGHT - side * len(grid.values)) / 2
+        for row, values in enumerate(grid.values):
+            for column, value in enumerate(values):
+                x, y = left + side * column, top + side * row
+                here = (grid.id, row, column) in marked
+                drawn.append(
+                    f'<rect class="bar s{1 if here else 7}" fill-opacity="{0.4 if here else 0.12}" '
+                    f'x="{number(x + 1)}" y="{number(y + 1)}" width="{number(side - 2)}" height="{number(side - 2)}"/>'
+                    f'<text x="{number(x + side / 2)}" y="{number(y + side / 2 + 4)}" '
+                    f'text-anchor="middle">{written(value)}</text>'
+                )
+        left += side * (len(grid.values[0]) + 1)
+    return drawn
+
+
 def drawing(data: FigureData) -> list[str]:
     match data:
         case LinesData():
@@ -182,6 +212,8 @@ def drawing(data: FigureData) -> list[str]:
             return graph(data)
         case TableData():
             return texts([data.columns, *data.rows])
+        case GridsData():
+            return grids(data)
     raise TypeError(type(data).__name__)
 
 

@@ -19,6 +19,7 @@ from ..contract.wire import JsonObject
 from ..lab.arguments import as_json, checked_parameters
 from ..lab.experiment import Experiment
 from ..lab.registry import experiments, find_experiment
+from ..lab.worded import RUN, Worded
 from ..lab.wording import described, number_text, schema, words
 
 console = Console()
@@ -32,7 +33,12 @@ MAX_SHOWN = 6  # numbers of a list that are printed; all of them are in --json a
 
 
 def lab(
-    id: Annotated[str | None, typer.Argument(help="Id of an experiment; without one, all are listed")] = None,
+    id: Annotated[
+        str | None, typer.Argument(help="Id of an experiment, or run; without one, all experiments are listed")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="Of `lab run FILE`: what gradoscope.watch recorded of a training loop")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="PARAMETER=VALUE, e.g. length=50; repeatable")
     ] = None,
@@ -44,8 +50,14 @@ def lab(
 ) -> None:
     """Run an experiment of the lab here, without a server: what gradients do in time, depth, batches and optimisers.
 
-    Prints what was found, and the numbers; --out writes the figures.
+    Prints what was found, and the numbers; --out writes the figures. `gradoscope lab run FILE` does the same with a
+    training loop of your own, which gradoscope.watch recorded.
     """
+    if id == RUN.id:
+        _report(file, option, out, as_text)
+        return
+    if file is not None:
+        raise Unprocessable(f"lab {id} {file}: only `lab run` takes a file.", field="file")
     if id is None:
         if option or out is not None:
             raise Unprocessable(f"lab: which experiment? There are: {', '.join(experiments())}.", field="id")
@@ -55,13 +67,36 @@ def lab(
     given = parse_options(chosen, option or [])
     parameters = checked_parameters(chosen, given)
     with_bar = not as_text and chosen.cost(parameters) > QUICK_SECONDS
-    result = _run(chosen.id, as_json(parameters), seed, out, with_bar)
+    _show(chosen, _run(chosen.id, as_json(parameters), seed, out, with_bar), out, as_text)
+
+
+def _report(file: Path | None, option: list[str] | None, out: Path | None, as_text: bool) -> None:
+    """What a recorded run says. Raises `Problem`."""
+    from ..client.runs import read_run
+    from ..pipeline.resume import require_writable
+
+    if file is None or option:
+        raise Unprocessable(
+            "lab run: name the file that gradoscope.watch wrote, and no option: gradoscope lab run run.jsonl.",
+            field="file",
+        )
+    if out is not None:
+        require_writable(out)
+    try:
+        result = read_run(file).record
+    except OSError as error:
+        raise Unprocessable(f"{file} cannot be read: {error.strerror or error}.", field="file") from error
+    _write(result, out)
+    _show(RUN, result, out, as_text)
+
+
+def _show(of: Worded, result: ExperimentResult, out: Path | None, as_text: bool) -> None:
     if as_text:
         typer.echo(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
-    else:
-        _print(chosen, result)
-        if out is not None:
-            _print_written(out)
+        return
+    _print(of, result)
+    if out is not None:
+        _print_written(out)
 
 
 def parse_options(experiment: Experiment[Any], given: list[str]) -> JsonObject:
@@ -88,7 +123,6 @@ def _value(name: str, text: str) -> Any:
 
 def _run(id: str, parameters: JsonObject, seed: int, out: Path | None, with_bar: bool) -> ExperimentResult:
     """Run an experiment, and write its files. Raises `Problem`."""
-    from ..client.experiment_files import write_files
     from ..client.experiments import experiment_listener
     from ..client.lab import run_here
     from ..pipeline.resume import require_writable
@@ -97,12 +131,20 @@ def _run(id: str, parameters: JsonObject, seed: int, out: Path | None, with_bar:
         require_writable(out)
     with experiment_listener(with_bar) as listener:
         result = run_here(id, parameters, seed, listener).record
-    if out is not None:
-        try:
-            write_files(result, out)
-        except OSError as error:
-            raise Problem(f"{out} cannot be written: {error}.") from error
+    _write(result, out)
     return result
+
+
+def _write(result: ExperimentResult, out: Path | None) -> None:
+    """Write the files of a result into a folder, if one is named. Raises `Problem`."""
+    from ..client.experiment_files import write_files
+
+    if out is None:
+        return
+    try:
+        write_files(result, out)
+    except OSError as error:
+        raise Problem(f"{out} cannot be written: {error}.") from error
 
 
 def _list(as_text: bool) -> None:
@@ -123,8 +165,8 @@ def _default(field: JsonObject) -> str:
     return default if isinstance(default, str) else json.dumps(default)
 
 
-def _print(chosen: Experiment[Any], result: ExperimentResult) -> None:
-    known = words(chosen)
+def _print(of: Worded, result: ExperimentResult) -> None:
+    known = words(of)
     console.print(f"[bold]{known['question']}[/]\n", highlight=False)
     for finding in result.findings:
         word, colour = VERDICTS[finding.verdict]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -41,6 +42,7 @@ from .responses import (
     stream_ended,
 )
 from .results import Explanation, InMemoryParts, part_names
+from .runs import run_bytes
 
 MAX_PARALLEL = 8  # parts of an explanation that are fetched concurrently
 
@@ -156,6 +158,11 @@ class AsyncClient:
                         if event is not None and (found := heard(event, listener)) is not None:
                             return found
         raise stream_ended()
+
+    async def read_run(self, file: str | Path | bytes) -> Experiment:
+        """What the file of a run says; see `Client.read_run`. Raises `Problem`, `OSError`."""
+        data = await asyncio.to_thread(run_bytes, file)
+        return Experiment(parse_response(ExperimentResult, await self._send(calls.read_run(data))))
 
     async def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""

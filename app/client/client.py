@@ -6,6 +6,7 @@ import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
@@ -40,6 +41,7 @@ from .responses import (
     stream_ended,
 )
 from .results import Explanation
+from .runs import run_bytes
 
 TIMEOUT = httpx2.Timeout(660, connect=10)  # a server's default deadline is 600 s
 
@@ -164,6 +166,11 @@ class Client:
                     if event is not None and (found := heard(event, listener)) is not None:
                         return found
         raise stream_ended()
+
+    def read_run(self, file: str | Path | bytes) -> Experiment:
+        """What the file of a run says that `gradoscope.watch` recorded: figures, numbers and findings, as those of an
+        experiment. Raises `Problem`, and `OSError` where the file cannot be read."""
+        return Experiment(parse_response(ExperimentResult, self._send(calls.read_run(run_bytes(file)))))
 
     def samples(self) -> list[SampleBody]:
         """Pictures that ship with the server."""

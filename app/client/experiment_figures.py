@@ -22,6 +22,8 @@ from ..contract.experiments import (
     FigureBody,
     FigureData,
     GraphData,
+    Grid,
+    GridsData,
     HeatmapData,
     HistogramData,
     LinesData,
@@ -36,8 +38,11 @@ from .figures import NotebookFigure
 
 SIZE = 6.4, 4.0  # inches
 MAX_ROWS = 40  # of a table that is drawn; all of them are in its CSV
+MAX_NAMES = 40  # of rows that stand beside a heat map
+LONGEST_NAME = 28
 MAX_CELLS = 24  # a side of a matrix whose numbers are written into its cells
 STYLES = {"line": "-", "dashed": "--", "points": ""}
+DARK = 0.55  # of the largest magnitude: on the colour of what is above, black cannot be read
 TINY = 1e-300  # the least magnitude of a logarithmic colour
 
 
@@ -56,8 +61,15 @@ def _size(data: FigureData) -> tuple[float, float]:
     if isinstance(data, GraphData):
         columns = _columns(data)
         return max(width, 1.2 * len(columns)), max(height, 0.8 + 0.8 * max(map(len, columns.values()), default=1))
+    if isinstance(data, HeatmapData) and data.names:
+        return width, max(height, 0.8 + 0.14 * min(MAX_NAMES, len(data.names)))
     if isinstance(data, TableData):
         return width, 0.8 + 0.22 * min(MAX_ROWS, len(data.rows))
+    if isinstance(data, GridsData):
+        cell, between = 0.4, 0.6
+        wide = max((sum(cell * _across(grid) + between for grid in group.grids) for group in data.groups), default=0)
+        high = sum(between + cell * max((len(grid.values) for grid in group.grids), default=0) for group in data.groups)
+        return max(width, wide), 0.6 + high
     return width, height
 
 
@@ -118,14 +130,48 @@ def _matrix(axes: Axes, data: MatrixData) -> None:
     axes.imshow(values, cmap=_colours(SIGNED_PALETTE), norm=Normalize(-most, most), aspect="equal")
     if max(values.shape, default=0) <= MAX_CELLS:
         for (row, column), value in np.ndenumerate(values):
-            axes.text(column, row, _short(value), ha="center", va="center", fontsize=8, parse_math=False)
+            dark = abs(value) > DARK * most
+            axes.text(
+                column, row, _short(value), ha="center", va="center", fontsize=8, parse_math=False,
+                color="white" if dark else "black",
+            )  # fmt: skip
     axes.set_xticks(range(len(data.columns)), data.columns, fontsize=8)
     axes.set_yticks(range(len(data.rows)), data.rows, fontsize=8)
+
+
+def _grids(axes: Axes, data: GridsData) -> None:
+    """A row of axes for each group, in the place of these axes; each grid as wide as its columns."""
+    made = axes.get_figure(root=True)
+    assert made is not None
+    made.suptitle(axes.get_title(), fontsize=11, parse_math=False)
+    axes.remove()
+    heights = [max((len(grid.values) for grid in group.grids), default=0) + 1 for group in data.groups]
+    rows = made.subfigures(len(data.groups) or 1, 1, squeeze=False, height_ratios=heights or None)
+    for place, group in zip(rows[:, 0], data.groups, strict=False):
+        place.suptitle(group.title, fontsize=9, x=0.01, ha="left", parse_math=False)
+        widths = [max(2, _across(grid)) for grid in group.grids]
+        across = place.subplots(1, len(group.grids), squeeze=False, width_ratios=widths)
+        for one, grid in zip(across[0], group.grids, strict=True):
+            one.set_title(grid.title, fontsize=9, parse_math=False)
+            _matrix(one, MatrixData(values=grid.values))
+
+
+def _across(grid: Grid) -> int:
+    """The columns of a grid."""
+    return len(grid.values[0]) if grid.values else 0
 
 
 def _heatmap(axes: Axes, data: HeatmapData) -> None:
     _axes(axes, data.x, data.y)
     _field(axes, data, signed=data.signed)
+    if data.names:
+        every = -(-len(data.names) // MAX_NAMES)
+        axes.set_yticks(data.rows[::every], [_cut(name) for name in data.names[::every]], fontsize=7, parse_math=False)
+
+
+def _cut(name: str) -> str:
+    """A name of a layer, whose end says more than its beginning."""
+    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
 
 
 def _contour(axes: Axes, data: ContourData) -> None:
@@ -293,4 +339,5 @@ DRAWN: dict[type, Callable[[Axes, Any], None]] = {
     ContourData: _contour,
     GraphData: _graph,
     TableData: _table,
+    GridsData: _grids,
 }

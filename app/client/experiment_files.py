@@ -21,6 +21,7 @@ from ..contract.experiments import (
     ExperimentResult,
     FigureBody,
     GraphData,
+    GridsData,
     HeatmapData,
     HistogramData,
     LinesData,
@@ -52,6 +53,10 @@ def files(result: ExperimentResult) -> Iterator[tuple[str, bytes]]:
         yield f"{figure.id}.csv", _csv(_rows(figure))
         if isinstance(figure.data, HeatmapData | ContourData | MatrixData):
             yield f"{figure.id}.npy", npy(np.array(figure.data.values, dtype=float))
+        if isinstance(figure.data, GridsData):
+            for grid in (grid for group in figure.data.groups for grid in group.grids):
+                if NAME.fullmatch(grid.id):
+                    yield f"{figure.id}-{grid.id}.npy", npy(np.array(grid.values, dtype=float))
         if can_draw():
             from .experiment_figures import picture
 
@@ -107,7 +112,7 @@ def _rows(figure: FigureBody) -> Iterator[Row]:
             yield from _series_rows(data.paths)
         case HeatmapData():
             yield ("", *data.columns)
-            yield from ((row, *values) for row, values in zip(data.rows, data.values, strict=True))
+            yield from ((row, *values) for row, values in zip(data.names or data.rows, data.values, strict=True))
         case GraphData():
             yield ("id", "title", "value", "gradient", "input", "share")
             for node in data.nodes:
@@ -117,6 +122,11 @@ def _rows(figure: FigureBody) -> Iterator[Row]:
         case TableData():
             yield data.columns
             yield from data.rows
+        case GridsData():
+            yield ("grid", "row", "column", "value")
+            for grid in (grid for group in data.groups for grid in group.grids):
+                for row, values in enumerate(grid.values):
+                    yield from ((grid.id, row, column, value) for column, value in enumerate(values))
 
 
 def _series_rows(listed: list[Series]) -> Iterator[Row]:

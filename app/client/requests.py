@@ -57,6 +57,7 @@ class ApiCall:
     data: Fields = field(default_factory=dict)
     picture: bytes | None = None
     map: bytes | None = None
+    run: bytes | None = None
     params: Fields = field(default_factory=dict)
     accept: str = JSON
     json: bytes | None = None
@@ -78,6 +79,8 @@ class ApiCall:
             given["files"] = {"image": ("image", self.picture)}
         if self.map is not None:
             given["files"] = {"map": ("map.npy", self.map)}
+        if self.run is not None:
+            given["files"] = {"run": ("run.jsonl", self.run)}
         if self.params:
             given["params"] = self.params
         if self.json is not None:
@@ -127,6 +130,11 @@ def experiment(id: str, parameters: JsonObject, seed: int, accept: str = JSON) -
     """POST /experiments/{id}."""
     body = json.dumps({"parameters": parameters, "seed": seed}).encode()
     return ApiCall("POST", f"{BASE}/experiments/{_segment(id)}", accept=accept, json=body)
+
+
+def read_run(data: bytes) -> ApiCall:
+    """POST /runs."""
+    return ApiCall("POST", f"{BASE}/runs", run=data)
 
 
 def measure(id: str, panel: str, metrics: Any, options: Options | None) -> ApiCall:

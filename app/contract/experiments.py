@@ -28,6 +28,15 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def finite_values(value: Any) -> Any:
+    """The same JSON with None for every number that is not finite, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {str(name): finite_values(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite_values(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class Axis(WireModel):
     """An axis of a figure. `id` is the key of its title in the experiment's texts."""
 
@@ -77,6 +86,7 @@ class MatrixData(WireModel):
     rows: list[str] = Field([])
     columns: list[str] = Field([])
     parameter: str | None = None
+    switches: bool = Field(False, description="each number is 0 or 1, and a press switches it")
 
 
 class HeatmapData(WireModel):
@@ -86,6 +96,7 @@ class HeatmapData(WireModel):
     y: Axis
     columns: list[float] = Field(description="the place of each column along x")
     rows: list[float] = Field(description="the place of each row along y")
+    names: list[str] = Field([], description="of the rows, where they are no numbers")
     values: list[list[Number]]
     scale: Scale = "linear"
     signed: bool = Field(False, description="whether zero is in the middle of the colours")
@@ -124,8 +135,55 @@ class TableData(WireModel):
     rows: list[list[str | float | int | None]]
 
 
-FigureData = LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData
-FigureKind = Literal["lines", "bars", "histogram", "matrix", "heatmap", "contour", "graph", "table"]
+class Grid(WireModel):
+    """One of the grids of numbers of a figure. `id` is the key of its title in the experiment's texts."""
+
+    id: str
+    title: str = ""
+    values: list[list[Number]]
+    parameter: str | None = Field(None, description="the parameter that is edited in it, if any")
+    border: int = Field(0, ge=0, description="cells of padding that are shown around it; their rows begin below 0")
+    outside: str = Field("", description="what stands in the border")
+    sums: bool = Field(False, description="its values are the sum of what the steps add")
+
+
+class GridGroup(WireModel):
+    """Grids that stand side by side, under a heading."""
+
+    id: str
+    title: str = ""
+    grids: list[Grid]
+
+
+class Cells(WireModel):
+    """Where a step is in one grid: the cells at these rows and columns, and what it adds to each."""
+
+    grid: str
+    rows: list[int]
+    columns: list[int]
+    added: list[list[float]] = Field([], description="by row and column; empty: nothing")
+
+
+class GridStep(WireModel):
+    """A step through the grids. `id` is the key of its sentence, `numbers` are filled in."""
+
+    id: str
+    text: str = ""
+    numbers: dict[str, float | int | str | None] = Field({})
+    cells: list[Cells] = Field([])
+
+
+class GridsData(WireModel):
+    """Grids that belong together, and steps through them. A grid with `sums` shows what the steps so far have added."""
+
+    groups: list[GridGroup]
+    steps: list[GridStep] = Field([])
+
+
+FigureData = (
+    LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData | GridsData
+)
+FigureKind = Literal["lines", "bars", "histogram", "matrix", "heatmap", "contour", "graph", "table", "grids"]
 KIND_OF: dict[type[WireModel], FigureKind] = {
     LinesData: "lines",
     BarsData: "bars",
@@ -135,6 +193,7 @@ KIND_OF: dict[type[WireModel], FigureKind] = {
     ContourData: "contour",
     GraphData: "graph",
     TableData: "table",
+    GridsData: "grids",
 }
 
 
@@ -147,7 +206,7 @@ class FigureBody(WireModel):
     id: str
     kind: FigureKind
     title: str
-    data: LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData
+    data: FigureData
 
     @field_validator("data", mode="before")
     @classmethod

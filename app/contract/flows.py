@@ -11,11 +11,26 @@ from .predictions import ClassBody
 from .wire import WireModel
 
 
+class ExcerptBody(WireModel):
+    """A piece of one channel of what goes into a pooling. Each window within it is one of the pooling's own."""
+
+    channel: int = Field(description="the one whose values times their gradients are largest")
+    row: int = Field(description="where the piece begins: around the place where that product is largest")
+    column: int
+    values: list[list[float]] = Field(description="at most 16 × 16, to four significant digits")
+    kernel: int | None = Field(description="side of a window; null where one window covers the whole map")
+    stride: int
+    padding: int = Field(description="around the piece; if not 0, the piece is the whole map")
+
+
 class PoolingBody(WireModel):
     how: Literal["maximum", "average"]
     received: float = Field(description="share of its inputs whose gradient is not 0")
     map: list[list[float]] | None = Field(
         description="the same by place, as rows of cells; null where the input is no feature map"
+    )
+    excerpt: ExcerptBody | None = Field(
+        None, description="what goes in, for a few windows; null where it is unknown, or windows are not square"
     )
 
 
@@ -35,6 +50,7 @@ class FlowLayer(WireModel):
     )
     pooling: PoolingBody | None
     into: list[int] = Field(description="places in this list of the layers that take its output")
+    sum: bool = Field(False, description="whether it takes, or is, a sum of several layers' outputs, as of a residual")
 
 
 class GradientFlow(WireModel):

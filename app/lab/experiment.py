@@ -7,8 +7,9 @@ The folder of an experiment (`experiments/ID/`) holds
 - `script.py`: the same in about twenty lines of plain PyTorch. It runs as it stands and prints one JSON object, whose
   entries equal those of `numbers`, with the default parameters.
 - `texts/en.json`, `texts/zh.json`: all its words by short keys: `title`, `question`, `summary`, `parameter.NAME` and
-  `help.NAME`, `choice.NAME.VALUE`, `figure.ID` and `about.ID` (how to read it), `axis.ID`, `series.ID`, `number.NAME`,
-  `claim.ID` (what is often said), `finding.ID.VERDICT` (with the finding's numbers in braces), `try.ID`.
+  `help.NAME`, `choice.NAME.VALUE`, `figure.ID` and `about.ID` (how to read it), `axis.ID`, `series.ID`, `grid.ID`,
+  `group.ID`, `step.ID` (with the step's numbers in braces), `number.NAME`, `claim.ID` (what is often said),
+  `finding.ID.VERDICT` (with the finding's numbers in braces), `try.ID`.
 - `templates/formula.html`: its formula as MathML; `templates/card.svg`: its small figure on /lab, which
   `tools/make_lab_cards.py` draws from a run.
 """
@@ -24,6 +25,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ..contract.experiments import ExperimentFinding, FigureData
 from ..contract.wire import JsonObject
+from .worded import Paper as Paper
+from .worded import Worded
 
 
 class Parameters(BaseModel):
@@ -58,12 +61,6 @@ class Update:
 
 
 @dataclass(frozen=True)
-class Paper:
-    title: str
-    url: str
-
-
-@dataclass(frozen=True)
 class Try:
     """Parameters that show something worth seeing; its title is the text `try.ID`."""
 
@@ -71,10 +68,9 @@ class Try:
     parameters: Mapping[str, Any]
 
 
-class Experiment(Generic[P]):
+class Experiment(Worded, Generic[P]):
     """The declaration of an experiment."""
 
-    id: ClassVar[str]
     order: ClassVar[int]
     parameters: type[P]
     papers: ClassVar[tuple[Paper, ...]] = ()

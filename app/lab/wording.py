@@ -5,7 +5,6 @@ An experiment computes ids and numbers. What people read of it stands in `texts/
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,9 @@ from ..contract.experiments import (
     ExperimentFinding,
     FigureBody,
     FigureData,
+    GridGroup,
+    GridsData,
+    GridStep,
     MatrixData,
     Series,
     TableData,
@@ -33,6 +35,7 @@ from ..contract.wire import JsonObject
 from .arguments import as_json
 from .experiment import Experiment, Figure
 from .registry import experiments
+from .worded import RUN, Worded
 
 FALLBACK = "en"  # the language on the wire, and where another one has no text
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -40,14 +43,20 @@ LABELS = ("column", "series", "number")  # kinds of texts that a label may be th
 Words = Mapping[str, str]
 
 
-def folder(experiment: Experiment[Any]) -> Path:
-    """The folder that holds an experiment's code, texts, template and script."""
-    return Path(inspect.getfile(type(experiment))).parent
+@cache
+def all_worded() -> Mapping[str, Worded]:
+    """All that have words, by their ids: every experiment, and the report of a run."""
+    return MappingProxyType({**experiments(), RUN.id: RUN})
 
 
-def words(experiment: Experiment[Any], language: str = FALLBACK) -> Words:
-    """An experiment's texts by their short keys; English where the language has none."""
-    return _words(folder(experiment), language)
+def folder(one: Worded) -> Path:
+    """The folder that holds its code, texts, template and script."""
+    return one.folder
+
+
+def words(one: Worded, language: str = FALLBACK) -> Words:
+    """Its texts by their short keys; English where the language has none."""
+    return _words(one.folder, language)
 
 
 @cache
@@ -91,15 +100,29 @@ def schema(experiment: Experiment[Any], language: str = FALLBACK) -> JsonObject:
     return made
 
 
-def worded_figure(experiment: Experiment[Any], figure: Figure, language: str = FALLBACK) -> FigureBody:
+def worded_figure(of: Worded, figure: Figure, language: str = FALLBACK) -> FigureBody:
     """A figure with its titles. A series that was given a title keeps it."""
-    known = words(experiment, language)
+    known = words(of, language)
     title = known.get(f"figure.{figure.id}", figure.id)
     return FigureBody(id=figure.id, kind=KIND_OF[type(figure.data)], title=title, data=_titled(figure.data, known))
 
 
 def _titled(data: FigureData, known: Words) -> FigureData:
+    if isinstance(data, GridsData):
+        groups = [_titled_group(group, known) for group in data.groups]
+        return data.model_copy(update={"groups": groups, "steps": [_worded_step(step, known) for step in data.steps]})
     return data.model_copy(update=dict(_titles(data, known)))
+
+
+def _titled_group(group: GridGroup, known: Words) -> GridGroup:
+    grids = [
+        grid.model_copy(update={"title": grid.title or known.get(f"grid.{grid.id}", grid.id)}) for grid in group.grids
+    ]
+    return group.model_copy(update={"title": group.title or known.get(f"group.{group.id}", group.id), "grids": grids})
+
+
+def _worded_step(step: GridStep, known: Words) -> GridStep:
+    return step.model_copy(update={"text": filled(known.get(f"step.{step.id}", step.text), step.numbers)})
 
 
 def _titles(data: FigureData, known: Words) -> Iterator[tuple[str, Any]]:
@@ -124,9 +147,9 @@ def labelled(id: str, figure: FigureBody, language: str = FALLBACK) -> FigureBod
 
     Unchanged where no experiment of that id is here: a server may have others.
     """
-    if id not in experiments():
+    if id not in all_worded():
         return figure
-    known = words(experiments()[id], language)
+    known = words(all_worded()[id], language)
 
     def word(key: Any) -> Any:
         return next((known[f"{kind}.{key}"] for kind in LABELS if f"{kind}.{key}" in known), key)
@@ -143,11 +166,9 @@ def labelled(id: str, figure: FigureBody, language: str = FALLBACK) -> FigureBod
     return figure.model_copy(update={"data": data.model_copy(update=changed)})
 
 
-def worded_finding(
-    experiment: Experiment[Any], finding: ExperimentFinding, language: str = FALLBACK
-) -> ExperimentFinding:
+def worded_finding(of: Worded, finding: ExperimentFinding, language: str = FALLBACK) -> ExperimentFinding:
     """A finding with its sentence, the numbers filled in."""
-    template = words(experiment, language).get(f"finding.{finding.id}.{finding.verdict}", finding.text)
+    template = words(of, language).get(f"finding.{finding.id}.{finding.verdict}", finding.text)
     return finding.model_copy(update={"text": filled(template, finding.numbers)})
 
 

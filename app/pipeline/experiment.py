@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from ..contract.experiment_events import (
     ExperimentPartialEvent,
     ExperimentProgressEvent,
 )
-from ..contract.experiments import ExperimentFinding, ExperimentResult, FigureBody
+from ..contract.experiments import ExperimentFinding, ExperimentResult, FigureBody, finite_values
 from ..contract.jobs import RunExperiment
 from ..contract.version import VERSION
 from ..contract.wire import JsonObject
@@ -51,7 +51,28 @@ def experiment(job: RunExperiment) -> Run:
 
 
 def _updates(chosen: Experiment[Any], parameters: Parameters, seed: int) -> Generator[Update, None, None]:
-    yield from chosen.run(parameters, seed)
+    """The updates of a run, each computed by one thread.
+
+    The networks of the lab are small. Several threads wait for each other at every one of their many operations, and on
+    a busy machine that takes ten times as long as the work.
+    """
+    running = iter(chosen.run(parameters, seed))
+    try:
+        while (update := _next_on_one_thread(running)) is not None:
+            yield update
+    finally:
+        if isinstance(running, Generator):
+            running.close()
+
+
+def _next_on_one_thread(running: Iterator[Update]) -> Update | None:
+    """The next update; None at the end. The number of threads is the caller's again afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return next(running, None)
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Found:
@@ -113,12 +134,3 @@ class _Pacing:
 def versions() -> dict[str, str]:
     """What a result was computed with."""
     return {"gradoscope": VERSION, "torch": str(torch.__version__), "python": platform.python_version()}
-
-
-def finite_values(value: Any) -> Any:
-    """The same JSON with None for every number that is not finite, which JSON cannot say."""
-    if isinstance(value, dict):
-        return {str(name): finite_values(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite_values(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from ..attribution.classifier import Classifier
+from ..attribution.gradient_flow.pooling import Pooling
 from ..attribution.gradient_flow.profile import LayerGradient, measure
 from ..attribution.score import Score
 from ..contract.events import ResultEvent
-from ..contract.flows import FlowLayer, GradientFlow, PoolingBody
+from ..contract.flows import ExcerptBody, FlowLayer, GradientFlow, PoolingBody
 from ..contract.jobs import Flow
 from ..contract.predictions import ClassBody
 from ..contract.problems import Unprocessable
@@ -77,6 +78,27 @@ def layer_record(layer: LayerGradient) -> FlowLayer:
         dead=layer.slopes.dead,
         dead_units=layer.slopes.dead_units,
         saturated=layer.slopes.saturated,
-        pooling=None if pooling is None else PoolingBody(how=pooling.kind, received=pooling.received, map=pooling.map),
+        pooling=None if pooling is None else _pooling_record(pooling),
         into=list(layer.into),
+        sum=layer.sum,
+    )
+
+
+def _pooling_record(pooling: Pooling) -> PoolingBody:
+    piece = pooling.excerpt
+    return PoolingBody(
+        how=pooling.kind,
+        received=pooling.received,
+        map=pooling.map,
+        excerpt=None
+        if piece is None
+        else ExcerptBody(
+            channel=piece.channel,
+            row=piece.row,
+            column=piece.column,
+            values=piece.values,
+            kernel=piece.window.size,
+            stride=piece.window.stride,
+            padding=piece.window.padding,
+        ),
     )

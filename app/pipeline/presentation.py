@@ -4,7 +4,8 @@ Beside the code, all of it optional:
 
 - `texts/LANGUAGE.json`: its words, by short keys (`title`, `summary`, `parameter.NAME`, `finding.CODE` …). Where a
   language has no file, or lacks a key, English stands in.
-- `about.json`: what no language changes: `papers`, the `name` that papers give it, its `section` in the guide.
+- `about.json`: what no language changes: `papers`, the `name` that papers give it, its `section` in the guide, and the
+  address of the experiment of the `lab` that asks the same.
 - `facts.json`: numbers for the captions of its figure.
 - `templates/formula.html`, `templates/figure.html`: parts of its section in the pages /methods and /trust.
 - `static/`: what a browser fetches, at /static/plugins/KIND/ID/: `figure.js` and its data, `map.webp`, `preview.webp`.

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..contract.parsing import unique_names
-from ..lab.registry import experiments
-from ..lab.wording import words
+from ..lab.wording import all_worded, words
 from ..settings import shipped
 from .presentation import FALLBACK, KINDS, presentations
 
@@ -44,7 +43,7 @@ def texts(language: str) -> Mapping[str, str]:
 def parts(language: str) -> Mapping[str, Mapping[str, str]]:
     """The texts of a language by part: the name of their file, which scripts fetch whole.
 
-    Each experiment of the lab is a part, `lab_ID`, whose keys begin with `lab.ID.`.
+    Each experiment of the lab is a part, `lab_ID`, whose keys begin with `lab.ID.`; so is the report of a run, `run`.
     """
     files = sorted((shipped("static") / "texts" / language).glob("*.json"))
     found = {file.stem: list(_file(file).items()) for file in files}
@@ -53,8 +52,8 @@ def parts(language: str) -> Mapping[str, Mapping[str, str]]:
             for key, text in presentation.texts(language).items():
                 part = next(part for start, part in PARTS.items() if key.startswith(start))
                 found.setdefault(part, []).append((key, text))
-    for id, experiment in experiments().items():
-        found[f"lab_{id}"] = [(f"lab.{id}.{name}", text) for name, text in words(experiment, language).items()]
+    for id, one in all_worded().items():
+        found[f"lab_{id}"] = [(f"lab.{id}.{name}", text) for name, text in words(one, language).items()]
     return MappingProxyType({part: unique_names(pairs) for part, pairs in found.items()})
 
 

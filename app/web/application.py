@@ -52,6 +52,7 @@ from .routes import (
     pages,
     predictions,
     results,
+    runs,
     session,
     weights,
 )
@@ -135,6 +136,7 @@ def _add_routes(app: FastAPI) -> None:
         maps,
         explanations,
         experiments,
+        runs,
         session,
     ):
         app.include_router(router.router)

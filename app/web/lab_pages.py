@@ -31,7 +31,9 @@ class Control:
     """How one parameter is set. `kind`: number, switch, choice, text, numbers (a list), point (a pair), grid, values.
 
     `low` and `high` bound a number, or say how many numbers a list has. The `other` of a choice is the control of a
-    number that may stand in the place of the choices.
+    number that may stand in the place of the choices. A grid has `low` to `high` rows, `columns` from and to, and
+    `cell` holds each of its numbers to its bounds; one that `follows` other parameters has a size that they determine
+    (NAME, or NAME=VALUE where only that one value matters).
     """
 
     name: str
@@ -48,6 +50,9 @@ class Control:
     length: int | None = None
     optional: bool = False  # may be None: switched off
     other: Control | None = field(default=None)
+    columns: tuple[int, int | None] | None = None
+    cell: Control | None = field(default=None)
+    follows: tuple[str, ...] = ()
 
     @property
     def slides(self) -> bool:
@@ -178,13 +183,21 @@ def _one_way(name: str, schema: Schema, initial: Any, optional: bool) -> Control
     if kind == "array":
         inner = schema.get("items") if isinstance(schema.get("items"), dict) else {}
         if (inner or {}).get("type") == "array":
-            return Control(name, "grid", initial)
+            return _grid(name, schema, inner or {}, initial)
         pair = len(schema.get("prefixItems", ())) == 2 or schema.get("minItems") == schema.get("maxItems") == 2
         least, most = schema.get("minItems", 0), schema.get("maxItems")
         return Control(name, "point" if pair else "numbers", initial, least, most, optional=optional)
     if kind == "object":
         return Control(name, "values", initial)
     return Control(name, "text", initial, length=schema.get("maxLength"), optional=optional)
+
+
+def _grid(name: str, schema: Schema, row: Schema, initial: Any) -> Control:
+    columns = (row.get("minItems", 0), row.get("maxItems"))
+    follows = tuple(schema.get("follows", ()))
+    cell = _one_way(name, row["items"], None, False) if isinstance(row.get("items"), dict) else None
+    low, high = schema.get("minItems", 0), schema.get("maxItems")
+    return Control(name, "grid", initial, low, high, columns=columns, cell=cell, follows=follows)
 
 
 def _number(name: str, schema: Schema, initial: Any, optional: bool) -> Control:

@@ -45,6 +45,7 @@ CALLS = {
     "flow": ("post", "/api/v1/gradient-flows"),
     "experiments": ("get", "/api/v1/experiments"),
     "experiment": ("post", "/api/v1/experiments/{id}"),
+    "run": ("post", "/api/v1/runs"),
     "models": ("get", "/api/v1/models"),
     "classes": ("get", "/api/v1/models/{id}/classes"),
     "methods": ("get", "/api/v1/methods"),
@@ -57,6 +58,7 @@ CALLS = {
     "readyz": ("get", "/readyz"),
     "telemetry": ("get", "/metrics"),
 }
+FILES = ("image", "map", "run")  # fields that take a file
 EXAMPLE_SAMPLE = "cat"
 EXAMPLES = {"method": ["grad_cam"], "target": ["top"]}  # of repeatable fields; the example of any other is []
 EXPLANATIONS = "/api/v1/explanations"
@@ -136,7 +138,7 @@ def _describe_problems(responses: Document) -> None:
 def _fix_form(fields: Document) -> None:
     for name, field in fields.items():
         fields[name] = _without_null(field)
-    for file in ("image", "map"):
+    for file in FILES:
         if file in fields:
             fields[file] = {**fields[file], "format": "binary"}
     if "sample" in fields:  # an example, so that a form that is sent as /docs shows it has its picture
@@ -144,7 +146,7 @@ def _fix_form(fields: Document) -> None:
     for name, field in fields.items():  # without an example /docs fills in «string», 0, or the first of the choices
         if field.get("type") == "array":
             field["example"] = EXAMPLES.get(name, [])
-        elif "default" not in field and name not in ("image", "map", "sample"):
+        elif "default" not in field and name not in (*FILES, "sample"):
             field["example"] = "top" if name == "target" else ""
 
 

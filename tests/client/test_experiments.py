@@ -152,6 +152,8 @@ def test_the_data_of_every_kind_is_written(toy_result, tmp_path):
     assert tables["contour"][1] == "the line,0,,0.5,1.5"
     assert tables["graph"][1:] == ["n0,x,,,,", "n1,+,,,n0,1"]
     assert tables["table"] == ["line,value", "a,1.0", "b,"]
+    assert tables["grids"][:3] == ["grid,row,column,value", "left,0,0,", "left,0,1,2.0"]
+    assert np.load(folder / "grids-total.npy").tolist() == [[1.0, 2.0]]
     heat = np.load(folder / "heatmap.npy")
     assert heat.shape == (3, 2)
     assert np.isnan(heat[0, 0])

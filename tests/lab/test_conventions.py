@@ -113,6 +113,9 @@ def keys_of(one, result):
         yield from (f"axis.{axis.id}" for axis in axes(figure.data))
         for series in (*getattr(figure.data, "series", ()), *getattr(figure.data, "paths", ())):
             yield f"series.{series.id}"
+        for group in getattr(figure.data, "groups", ()):
+            yield from (f"group.{group.id}", *(f"grid.{grid.id}" for grid in group.grids))
+        yield from (f"step.{step.id}" for step in getattr(figure.data, "steps", ()))
     yield from (f"number.{name}" for name in result.numbers)
     for finding in result.findings:
         yield from (f"claim.{finding.id}", f"finding.{finding.id}.{finding.verdict}")

@@ -173,7 +173,38 @@ def test_every_figure_spans_the_layers() -> None:
     assert len(figure(found, "forward").series) == 2
 
 
-@pytest.mark.parametrize("wrong", [{"depth": 0}, {"depth": 51}, {"width": 1}, {"sigma": -1.0}, {"activation": "step"}])
+def test_the_norms_of_another_network_stand_beside_and_meet_at_the_last_layer() -> None:
+    found = result("depth", depth=5, width=16, measured=[8.0, 0.0, 4.0, 1.0, 2.0])
+    _, _, theirs = figure(found, "backward").series
+    assert (theirs.id, theirs.style) == ("measured", "points")
+    assert theirs.x == [1, 2, 3, 4, 5]
+    last = found.numbers["backward_norm"][-1]
+    assert theirs.y == [pytest.approx(4 * last), None, pytest.approx(2 * last), pytest.approx(last / 2), last]
+    assert found.numbers["measured_ratio"] == 4
+    plain = result("depth", depth=5, width=16)
+    assert found.numbers["backward_norm"] == plain.numbers["backward_norm"]
+    assert "measured_ratio" not in plain.numbers
+    assert len(figure(plain, "backward").series) == 2
+    spread = result("depth", depth=5, width=16, measured=[1.0, 1.0, 2.0])
+    assert figure(spread, "backward").series[2].x == [1, 3, 5]
+
+
+@pytest.mark.parametrize(("first", "verdict"), [(9.0, "holds"), (11.0, "fails"), (0.11, "holds"), (0.0, "fails")])
+def test_the_same_order_is_within_a_power_of_ten(first: float, verdict: str) -> None:
+    ratio = result("depth", depth=5).numbers["gradient_ratio"]
+    found = result("depth", depth=5, measured=[first * ratio, 1.0])
+    assert verdicts(found)["measured"] == verdict
+
+
+def test_a_last_norm_of_zero_gives_no_ratio() -> None:
+    found = result("depth", depth=5, width=8, measured=[1.0, 0.0])
+    assert "measured_ratio" not in found.numbers
+    assert "measured" not in verdicts(found)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"measured": 3}, {"depth": 0}, {"depth": 51}, {"width": 1}, {"sigma": -1.0}, {"activation": "step"}]
+)
 def test_bad_parameters_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         DepthParameters(**wrong)

@@ -7,7 +7,7 @@ import re
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from gradoscope.contract.experiments import KIND_OF, Axis, Series
+from gradoscope.contract.experiments import KIND_OF, Axis, Grid, GridGroup, GridStep, Series
 from gradoscope.contract.wire import WireModel
 from gradoscope.lab.experiment import Update
 from gradoscope.lab.registry import FOLDER, experiments
@@ -43,17 +43,61 @@ QUICK: dict[str, list[dict[str, Any]]] = {
         {"updates": 3, "sizes": [4, 4], "reduction": "sum", "batch_norm": True, "large_batch": 512},
         {"updates": 3, "sizes": [4], "batch_norm": True, "reduction": "sum", "rate": 1.0, "rate_rule": "root"},
     ],
+    "dropout": [
+        {"steps": 2, "seeds": 2, "nets": 2, "samples": 20},
+        {"steps": 0, "layers": 2, "units": 5},
+        {"steps": 0, "p": 0.0},
+        {"steps": 20, "seeds": 3, "nets": 2, "samples": 40, "p": 0.95, "mask": [[0, 1]]},
+        {"steps": 30, "seeds": 6, "nets": 2, "samples": 200, "activation": "tanh"},
+    ],
+    "weight_decay": [
+        {"steps": 60},
+        {"steps": 300, "optimiser": "sgd"},
+        {"steps": 100, "optimiser": "sgd", "momentum": 0.9, "rate": 0.01, "kind": "proximal"},
+        {"steps": 200, "kind": "decoupled"},
+        {"steps": 3, "decay": 0.0},
+        {"steps": 1000, "optimiser": "sgd", "rate": 1.0, "decay": 10.0},
+    ],
     "optimisers": [
         {"steps": 3},
         {"steps": 3, "rate": "default", "surface": "reddi"},
         {"steps": 300, "rate": 0.1, "surface": "reddi", "schedule": "warmup"},
         {"steps": 2, "optimiser": "sgd", "rate": 1000.0, "condition": 1.0, "start": [0.0, 0.0]},
     ],
+    "binary": [
+        {"train_steps": 3, "seeds": 3},
+        {"train_steps": 20, "seeds": 3, "estimator": "straight_through", "balanced": False, "offset": 1.0},
+        {"train_steps": 0, "seeds": 3, "progress": 1.0},
+        {"train_steps": 0, "seeds": 3, "t_min": 1.0, "t_max": 1.0, "estimator": "clipped"},
+    ],
+    "plasticity": [
+        {"tasks": 6, "steps_per_task": 50, "seeds": 3, "replacement_rate": 0.0025, "maturity": 1},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "maturity": 10_000},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "algorithm": "continual", "bias_correction": False},
+        {"tasks": 2, "steps_per_task": 50, "seeds": 3, "algorithm": "adam", "adam_rate": 0.1},
+    ],
     "gradient_check": [
         {},
         {"function": "relu"},
         {"scheme": "complex"},
         {"function": "network", "precision": "float32"},
+    ],
+    "convolution": [
+        {},
+        {"stride": 2, "padding": 1, "dilation": 2, "bias": 0.5},
+        {"input": [[0, 0, 0]] * 3, "kernel": [[1, -1], [-1, 1]]},
+        {"input": [[1]], "kernel": [[0]], "upstream": [[-1]]},
+    ],
+    "pooling": [
+        {},
+        {"input": [[2, 2], [2, 2]]},
+        {"kind": "max", "input": [[1, 1, 2], [0, 3, 3], [3, 1, 0]], "stride": 1},
+        {"kind": "max"},
+        {"kind": "average", "input": [[1, 2, 3]] * 3, "kernel": 3, "padding": 1, "stride": 1},
+        {"kind": "lp", "input": [[-1, 1, -1]], "kernel": 2, "stride": 1},
+        {"kind": "stochastic", "input": [[1, 2, 3], [0, 0, -1], [2, 9, 1]], "stride": 1},
+        {"kind": "stochastic", "input": [[1], [2]], "kernel": 1},
+        {"kind": "global", "input": [[1]], "kernel": 3},
     ],
 }
 NAMES = sorted(QUICK)
@@ -84,6 +128,12 @@ def used(value: Any) -> set[str]:
         return {f"axis.{value.id}"}
     if isinstance(value, Series):
         return {f"series.{value.id}"}
+    if isinstance(value, Grid):
+        return {f"grid.{value.id}"}
+    if isinstance(value, GridStep):
+        return {f"step.{value.id}"}
+    if isinstance(value, GridGroup):
+        return {f"group.{value.id}"} | used(value.grids)
     if isinstance(value, WireModel):
         return {key for _, one in value for key in used(one)}
     return {key for one in value for key in used(one)} if isinstance(value, list) else set()

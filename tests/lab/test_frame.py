@@ -6,12 +6,14 @@ import json
 import math
 
 import pytest
+import torch
 from gradoscope.contract.experiment_events import parse_experiment_event
 from gradoscope.contract.experiments import ExperimentResult
 from gradoscope.contract.jobs import RunExperiment
 from gradoscope.contract.problems import NotFound, Unprocessable
 from gradoscope.lab import wording
 from gradoscope.lab.arguments import MAX_BYTES, check_seconds, checked_parameters, checked_request
+from gradoscope.lab.experiment import Update
 from gradoscope.lab.registry import find_experiment
 from gradoscope.pipeline import experiment as running
 from gradoscope.pipeline.experiment import experiment
@@ -131,7 +133,7 @@ def test_the_events_of_a_run(monkeypatch):
     assert last["numbers"]["step"] == 3
     assert {"gradoscope", "torch", "python"} == set(last["versions"])
     assert [figure["id"] for figure in last["figures"]] == [
-        *("lines", "bars", "histogram", "matrix", "heatmap", "contour", "graph", "table")
+        *("lines", "bars", "histogram", "matrix", "heatmap", "contour", "graph", "table", "grids")
     ]
 
 
@@ -148,6 +150,24 @@ def test_few_updates_a_second_are_told():
 def test_others_take_their_turn_after_each_update():
     turns = list(experiment(RunExperiment("toy", {"steps": 10})))
     assert turns.count(None) == 12
+
+
+def test_each_update_is_computed_by_one_thread_and_the_number_is_the_callers_again(monkeypatch):
+    seen, threads = [], torch.get_num_threads()
+
+    def run(parameters, seed):
+        for step in range(1, 4):
+            seen.append(torch.get_num_threads())
+            yield Update(step, 3)
+
+    monkeypatch.setattr(compute, "run", run)
+    torch.set_num_threads(2)
+    try:
+        between = [torch.get_num_threads() for _ in experiment(RunExperiment("toy", {}, 0))]
+    finally:
+        torch.set_num_threads(threads)
+    assert seen == [1, 1, 1]
+    assert set(between) == {2}
 
 
 def test_what_is_cancelled_is_closed():
@@ -197,6 +217,14 @@ def test_titles_come_from_the_texts():
     lines, bars, *_ = events()[-1].result.figures
     assert (lines.title, lines.data.x.title, lines.data.y.title) == ("A line", "step", "loss")
     assert [series.title for series in bars.data.series] == ["the line", "As it was named"]
+
+
+def test_grids_their_groups_and_their_steps_have_words():
+    *_, grids = events()[-1].result.figures
+    first, second = grids.data.groups
+    assert (first.title, second.title) == ("Side by side", "second")
+    assert [grid.title for grid in first.grids] == ["the left grid", "right"]
+    assert [step.text for step in grids.data.steps] == ["It adds 1.", "It adds 2."]
 
 
 def test_a_sentence_has_its_numbers():

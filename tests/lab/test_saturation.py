@@ -6,7 +6,9 @@ import math
 from typing import Any
 
 import pytest
+import torch
 from gradoscope.lab.experiments.saturation import SaturationParameters
+from gradoscope.lab.experiments.saturation.unit import loss_of
 from pydantic import ValidationError
 
 from tests.support.lab import figure, result, verdicts
@@ -92,3 +94,29 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         SaturationParameters(**wrong)
     assert refused.value.errors()[0]["loc"] == (next(iter(wrong)),)
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss"),
+    [("sigmoid", "squared"), ("tanh", "squared"), ("relu", "squared"), ("linear", "squared"),
+     ("sigmoid", "cross_entropy"), ("tanh", "cross_entropy")],
+)  # fmt: skip
+@pytest.mark.parametrize("start", [-1.5, 1.0])
+def test_the_steps_are_those_of_autograd_and_an_optimiser(activation: Any, loss: str, start: float) -> None:
+    both = torch.tensor([start, start / 2], dtype=torch.float64, requires_grad=True)
+    rule = torch.optim.SGD([both], lr=0.2)
+    gradients = []
+    for _ in range(40):
+        rule.zero_grad()
+        loss_of(activation, loss, both.sum()).backward()  # type: ignore[no-untyped-call]
+        assert both.grad is not None
+        gradients.append(float(both.grad[0]))
+        rule.step()
+    asked = {"activation": activation, "loss": loss, "weight": start, "bias": start / 2, "rate": 0.2, "steps": 40}
+    assert result("saturation", **asked).numbers["gradients"] == pytest.approx(gradients, rel=1e-9, abs=1e-14)
+
+
+def test_a_unit_far_out_overflows_nothing() -> None:
+    for sign in (-1, 1):
+        found = result("saturation", weight=20.0 * sign, bias=20.0 * sign, rate=10.0, steps=2000).numbers
+        assert all(number is not None for number in found["errors"])

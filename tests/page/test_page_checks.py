@@ -23,8 +23,8 @@ METHODS = ["integrated_gradients", "vanilla_gradient", "grad_cam"]
 CELLS = len(METHODS) * len(metrics())  # of the table
 MEASURING = "**/panels/*/metrics"
 LEVELS = {"against": "doubt", "for": "support", "notes": "note"}
-# The titles of columns with a line that is wider than its column.
-CUT_HEADS = """() => [...document.querySelectorAll('.checks thead th')].filter(head => {
+# The heads of columns and rows with a line that is wider than they are.
+CUT_HEADS = """() => [...document.querySelectorAll('.checks th')].filter(head => {
   const range = document.createRange();
   range.selectNodeContents(head);
   const { left, right } = head.getBoundingClientRect();
@@ -71,18 +71,19 @@ class Checking(Keeping):
         return self.page.locator("dialog.checks")
 
     @property
-    def columns(self) -> list[str]:
-        """The metrics in the order of the columns."""
+    def order(self) -> list[str]:
+        """The metrics from the top of the table down."""
         titles = {texts.texts("en")[f"trust.metric.{id}"]: id for id in metrics()}
-        return [titles[head.locator("span").first.inner_text()] for head in self.heads.all()[1:]]
+        return [titles[head.locator("span").first.inner_text()] for head in self.heads.all()]
 
     @property
     def heads(self) -> Locator:
-        return self.table.locator("thead th[scope=col]")
+        """The heads of the metrics' rows."""
+        return self.table.locator("tbody th[scope=row]")
 
     def cell(self, place: int, metric: str) -> Locator:
-        row = self.table.locator("tbody tr").nth(place)
-        return row.locator(".check-cell").nth(self.columns.index(metric))
+        row = self.table.locator("tbody tr").nth(self.order.index(metric))
+        return row.locator(".check-cell").nth(place)
 
     def panels(self) -> Any:
         return self.record()["panels"]
@@ -119,8 +120,8 @@ def test_all_maps_are_checked_the_cheapest_metric_first(browser: Browser, server
         for place, panel in enumerate(visit.panels()):
             expect(briefs.nth(place)).to_have_text(briefly(panel))
         visit.opener.click()
-        columns = visit.columns
-        assert [columns.index(metric) for metric in asked] == sorted(columns.index(metric) for metric in asked)
+        order = visit.order
+        assert [order.index(metric) for metric in asked] == sorted(order.index(metric) for metric in asked)
         cells_are_the_servers(visit)
         csv_is_the_servers(visit)
         a_cell_opens_its_figure(visit)
@@ -134,15 +135,20 @@ def costs_are_shown_first(visit: Checking) -> None:
     expect(visit.table.locator(".checks-total")).to_have_text(
         re.compile(r"^[0-9]+ forward passes · [0-9]+ gradients · about [\d.]+ s$")
     )
-    assert visit.heads.count() == 1 + len(metrics())
+    assert visit.heads.count() == len(metrics())
     assert visit.page.evaluate(CUT_HEADS) == []
-    assert visit.table.locator("tbody th[scope=row]").count() == len(METHODS)
+    assert visit.table.locator("thead th[scope=col]").count() == 1 + len(METHODS)
     free = ["completeness", "sparseness", "complexity", "relevance_mass", "relevance_rank"]  # they cost nothing
-    assert visit.columns[: len(free)] == free
-    for head in visit.heads.all()[1 : 1 + len(free)]:
+    assert visit.order[: len(free)] == free
+    for head in visit.heads.all()[: len(free)]:
         expect(head).to_contain_text("free")
-    for head in visit.heads.all()[1 + len(free) :]:
+    for head in visit.heads.all()[len(free) :]:
         expect(head).to_have_text(re.compile(r"about [\d.]+ s$"))
+    for metric in ("relevance_mass", "relevance_rank"):
+        expect(visit.cell(0, metric).locator(".check-text")).to_have_text("no region")
+    expect(visit.cell(0, "sparseness").locator(".check-text")).to_have_text("free")
+    wide = visit.table.locator(".checks-scroll").evaluate("node => node.scrollWidth - node.clientWidth")
+    assert wide <= 0, "no map is beyond the edge"
     expect(visit.cell(2, "stability")).not_to_have_attribute("data-kind", "open")
     expect(visit.table.locator(".check-cell[data-kind=open]")).to_have_count(len(METHODS) * len(metrics()) - 1)
     assert [panel["metrics"].keys() for panel in visit.panels()] == [set(), set(), {"stability"}]
@@ -181,7 +187,7 @@ def cells_are_the_servers(visit: Checking) -> None:
             expect(visit.cell(place, metric)).to_have_attribute("data-kind", kind)
     area = visit.panels()[0]["metrics"]["deletion"]["figures"]["map"]["area"]
     expect(visit.cell(0, "deletion").locator(".check-text")).to_have_text(f"{area:#.3g}")
-    expect(visit.cell(0, "relevance_mass").locator(".check-text")).to_have_text("no box")
+    expect(visit.cell(0, "relevance_mass").locator(".check-text")).to_have_text("no region")
     expect(visit.cell(2, "completeness")).to_have_accessible_name(re.compile("Does not apply to this map"))
 
 

@@ -72,6 +72,8 @@ def test_the_grid_as_figure(keep: Keeping) -> None:
     ):  # fmt: skip
         assert wanted in words, wanted
     assert re.search(r"sum \S+ % (off|too (high|low))", words)
+    assert re.search(r"EfficientNet-Lite0: tiger cat \.\d+ · .+ \.\d+ · .+ \.\d+", words), "labels have commas"
+    assert "map over picture" not in words, "the map hides the picture"
     shown = keep.page.locator("map-panel .ticks span").all_inner_texts()
     assert [tick for tick in shown if tick] == [
         text for text in texts if re.fullmatch(r"(?!20\d\d)[≤≥ −.\d×⁰¹²³⁴-⁹⁻]+", text)
@@ -98,6 +100,25 @@ def test_the_grid_as_figure(keep: Keeping) -> None:
     panel = keep.details("Vanilla gradient").get_by_role("button", name="896 × 896")
     expected = picture(keep.saved(panel.click)[1])
     assert np.array_equal(figure[4 * y : 4 * (y + 224), 4 * x : 4 * (x + 224)], expected)
+
+
+def test_a_figure_of_some_methods(keep: Keeping) -> None:
+    """Unticked in the menu, a method is hidden in the grid and not in the figure; the last one stays."""
+    keep.cheap()
+    menu = keep.export()
+    ticks = menu.get_by_role("group", name="Methods shown")
+    expect(ticks.get_by_role("checkbox")).to_have_count(len(CHEAP))
+    ticks.get_by_label("Vanilla gradient").uncheck()
+    expect(keep.page.locator("map-panel")).to_have_count(len(CHEAP) - 1)
+    expect(menu).to_be_visible()
+    svg = keep.saved(menu.get_by_role("button", name="Grid, .svg").click)[1].decode()
+    assert ">Grad-CAM</text>" in svg
+    assert ">Vanilla gradient</text>" not in svg
+    expect(ticks.get_by_role("checkbox", checked=True)).to_be_disabled()
+    ticks.get_by_label("Vanilla gradient").check()
+    expect(ticks.get_by_role("checkbox", disabled=True)).to_have_count(0)
+    expect(keep.page.locator("map-panel", has_text="Vanilla gradient")).to_have_count(1)
+    assert keep.axe_in_both_themes("export-menu") == []
 
 
 def test_everything_as_zip(keep: Keeping) -> None:

@@ -235,15 +235,15 @@ def test_a_run_streams_its_figures(lab: Lab) -> None:
 # Figures and findings
 
 
-READ = {"lines": "falling", "bars": "sum", "histogram": "3", "heatmap": "k 0", "contour": "sgd"}
+READ = {"lines": "falling", "bars": "sum", "histogram": "3", "heatmap": "k 0", "contour": "sgd", "grids": "second"}
 
 
 def test_each_kind_of_figure_is_drawn_read_and_saved(lab: Lab) -> None:
     lab.experiment(kinds=tuple(KINDS))
     for kind in KINDS:
         place = lab.page.locator(f"[data-figure=my_{kind}]")
-        expect(place.get_by_role("heading")).to_have_text(f"A figure of {kind}")
-        expect(place.locator("table" if kind in ("matrix", "table") else "svg")).to_be_visible()
+        expect(place.get_by_role("heading", level=3)).to_have_text(f"A figure of {kind}")
+        expect(place.locator("table" if kind in ("matrix", "table", "grids") else "svg").first).to_be_visible()
         if kind in READ:
             slider = place.get_by_role("slider").first
             slider.focus()

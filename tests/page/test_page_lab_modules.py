@@ -111,11 +111,19 @@ DECLARED = [
     {"name": "clip", "kind": "number", "initial": 1.0, "choices": [], "optional": True},
     {"name": "grid", "kind": "grid", "initial": [[1]], "choices": []},
     {"name": "formula", "kind": "text", "initial": "x", "choices": []},
+    {"name": "upstream", "kind": "grid", "initial": [], "choices": [], "follows": ["grid"]},
 ]
 
 
 def test_settings_come_back_from_the_address(opened: Visit) -> None:
-    settings = {"length": 7, "cell": "gru", "clip": None, "grid": [[1, -2.5]], "formula": "a&b = 1e3"}
+    settings = {
+        "length": 7,
+        "cell": "gru",
+        "clip": None,
+        "grid": [[1, -2.5]],
+        "formula": "a&b = 1e3",
+        "upstream": [[0.5]],
+    }
     body = """(query => [query, m.readAddress(query, values[0])])
       (m.writeAddress('?lang=zh', values[0], { values: values[1], seed: 3 }))"""
     query, found = run(opened, "address", body, DECLARED, settings)
@@ -133,6 +141,22 @@ def test_defaults_leave_the_address_empty_and_nonsense_means_them(opened: Visit)
     assert found == {"values": initial, "seed": 0}
 
 
+def test_a_grid_of_sixteen_by_sixteen_goes_through_the_address(opened: Visit) -> None:
+    grid = [[round(math.sin(16 * y + x), 4) for x in range(16)] for y in range(16)]
+    body = """(query => [query.length, m.readAddress(query, values[0]).values.grid])
+      (m.writeAddress('', values[0], { values: { ...values[1], grid: values[2] }, seed: 0 }))"""
+    initial = {each["name"]: each["initial"] for each in DECLARED}
+    length, found = run(opened, "address", body, DECLARED, initial, grid)
+    assert found == grid
+    assert length < 8000
+
+
+@pytest.mark.parametrize("text", ["5", "[1, 2]", "[[1], [1, 2]]", '[["x"]]', "[[null]]", "[[]]", "[]", '{"0": [1]}'])
+def test_what_is_no_grid_in_an_address_means_the_default(opened: Visit, text: str) -> None:
+    body = "m.readAddress('?grid=' + encodeURIComponent(values[1]), values[0]).values.grid"
+    assert run(opened, "address", body, DECLARED, text) == [[1]]
+
+
 @pytest.mark.parametrize(
     ("kind", "lines"),
     [
@@ -141,6 +165,20 @@ def test_defaults_leave_the_address_empty_and_nonsense_means_them(opened: Visit)
         ("matrix", [",c,d", "a,1,-2.5", "b,,4"]),
         ("heatmap", ["t\\k,0,1,2", "0,1,,3", "1,-4,5,6"]),
         ("contour", ["series,x,y", "sgd,0,4", "sgd,1,3", "sgd,2,2"]),
+        (
+            "grids",
+            [
+                "grid,row,column,value",
+                "left,0,0,1",
+                "left,0,1,2",
+                "left,1,0,3",
+                "left,1,1,4",
+                "total,0,0,1",
+                "total,0,1,5",
+                "total,1,0,0",
+                "total,1,1,-2",
+            ],
+        ),
         ("table", ["name,value", "x,-4", "y,"]),
         ("graph", ["node,value,gradient,inputs,shares", "a,3,7,,", "×,9,1,a a,3 3", "+,12,1,m a,1 1"]),
     ],

@@ -132,3 +132,31 @@ def test_class_names_are_in_the_page_s_language(chinese: Visit) -> None:
         expect(chinese.options.filter(has_text=index)).to_have_count(1)
     field.press("Enter")
     expect(chinese.page.locator("panel-grid .question")).to_contain_text("浓缩咖啡")
+
+
+def test_classes_are_named_in_what_was_measured(browser: Browser, server_url: str, explained: str) -> None:
+    """The findings, the maps of other classes, and what stands on a map of the question before."""
+    panels = httpx.get(f"{server_url}/api/v1/explanations/{explained[3:]}").json()["panels"]
+    address = f"{server_url}/api/v1/explanations/{explained[3:]}/panels/{panels[0]['id']}/metrics"
+    asked = {"metrics": ["class_sensitivity", "relevance_mass", "relevance_rank"]}
+    assert httpx.post(address, data=asked, timeout=LONG / 1000).status_code == 200
+    words = texts.texts("zh")
+    with visiting(browser, server_url, locale="zh-CN") as visit:
+        page = visit.page
+        page.goto(f"{server_url}{explained}#trust={panels[0]['id']}")
+        dialog = page.locator("dialog.trust")
+        expect(dialog.locator(".trust-card-title [lang=en]")).to_have_count(0)
+        expect(dialog.locator("trust-metric[data-metric=class_sensitivity] .trust-maps li").first).to_contain_text(
+            "虎纹猫"
+        )
+        sentences = dialog.locator("trust-verdict li")
+        expect(sentences).to_have_count(2)  # what two metrics say in the same words stands once
+        expect(sentences.first).not_to_have_text(re.compile("[A-Za-z]{3}"))
+        for metric in ("relevance_mass", "relevance_rank"):
+            expect(sentences.last.get_by_role("button", name=words[f"trust.metric.{metric}"])).to_have_count(1)
+        page.keyboard.press("Escape")
+        page.route(EXPLANATIONS, lambda route: None)  # no answer: the maps of before stay
+        page.locator(".prediction").nth(1).click()
+        expect(page.locator("map-panel .previous-mark").first).to_have_text(
+            words["previous.mark"].format(what="虎纹猫")
+        )

@@ -72,7 +72,7 @@ def test_a_row_is_chosen_by_class_and_model_and_says_what_it_adds(visit: Visit) 
     visit.cat()
     top = visit.page.locator(".prediction-label").first.inner_text()
     form = Form(visit)
-    expect(form.cost).to_have_text("This row is there already. Choose another class or another model.")
+    expect(form.cost).to_have_text("Choose another model or another class: this row is there already.")
     expect(form.submit).to_be_disabled()
     form.choose("Model", "Other")
     expect(form.cost).to_have_text(

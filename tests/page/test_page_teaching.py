@@ -85,6 +85,14 @@ def test_first_steps_are_shown_until_they_are_closed(browser: Browser, server_ur
         expect(steps).to_be_hidden()
 
 
+def test_first_steps_on_a_touch_screen_name_no_pointer(browser: Browser, server_url: str) -> None:
+    with visiting(browser, server_url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as visit:
+        visit.cat()
+        steps = visit.page.locator("first-steps")
+        expect(steps).to_contain_text(ENGLISH["steps.text.touch"])
+        expect(steps).not_to_contain_text("Point at")
+
+
 def test_a_preview_opens_what_it_shows(visit: Visit) -> None:
     visit.open()
     visit.wait_until_idle()

@@ -57,6 +57,61 @@ KINDS: dict[str, dict[str, Any]] = {
             {"id": "s", "title": "+", "value": 12, "gradient": 1, "inputs": ["m", "a"], "shares": [1, 1]},
         ]
     },
+    "grids": {
+        "groups": [
+            {
+                "id": "forward",
+                "title": "Forward",
+                "grids": [
+                    {
+                        "id": "left",
+                        "title": "Left",
+                        "values": [[1, 2], [3, 4]],
+                        "parameter": None,
+                        "border": 1,
+                        "outside": "0",
+                        "sums": False,
+                    }
+                ],
+            },
+            {
+                "id": "backward",
+                "title": "Backward",
+                "grids": [
+                    {
+                        "id": "total",
+                        "title": "Total",
+                        "values": [[1, 5], [0, -2]],
+                        "parameter": None,
+                        "border": 0,
+                        "outside": "",
+                        "sums": True,
+                    }
+                ],
+            },
+        ],
+        "steps": [
+            {"id": "start", "text": "Nothing yet.", "numbers": {}, "cells": []},
+            {
+                "id": "one",
+                "text": "The first row.",
+                "numbers": {},
+                "cells": [
+                    {"grid": "left", "rows": [-1, 0], "columns": [0, 1], "added": []},
+                    {"grid": "total", "rows": [0], "columns": [0, 1], "added": [[1, 2]]},
+                ],
+            },
+            {
+                "id": "two",
+                "text": "The second column.",
+                "numbers": {},
+                "cells": [
+                    {"grid": "left", "rows": [1], "columns": [1], "added": []},
+                    {"grid": "total", "rows": [0, 1], "columns": [1], "added": [[3], [-2]]},
+                ],
+            },
+        ],
+    },
     "table": {"columns": ["name", "value"], "rows": [["x", -4.0], ["y", None]]},
 }
 

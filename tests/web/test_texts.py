@@ -219,6 +219,7 @@ def _block_of(template: str) -> set[str]:
         ("trust.html", "metrics/guide.js", []),
         ("lab.html", "lab/list.js", []),
         ("experiment.html", "lab/main.js", []),
+        ("run.html", "lab/run.js", []),
         ("index.html", "page/main.js", FIGURES["metrics"]),
     ],
 )

@@ -25,6 +25,7 @@ class ModuleCall:
     end: int = -1
     leaf: bool = True  # it called no other module
     output: Node | None = None  # the operation that made its output
+    pooled: Tensor | None = None  # what went into it, if it pools: autograd does not keep the input of a mean
 
     def contains(self, number: int) -> bool:
         return self.begin <= number < self.end
@@ -37,10 +38,12 @@ class ModuleCalls:
     entries: list[ModuleCall] = field(default_factory=list)
     _running: list[ModuleCall] = field(default_factory=list)
 
-    def enter(self, name: str, kind: str) -> None:
+    def enter(self, name: str, kind: str, inputs: object) -> None:
         if self._running:
             self._running[-1].leaf = False
         call = ModuleCall(name, kind, _next_number())
+        if "pool" in kind.lower() and isinstance(inputs, tuple) and len(inputs) == 1 and isinstance(inputs[0], Tensor):
+            call.pooled = inputs[0].detach()
         self.entries.append(call)
         self._running.append(call)
 
@@ -63,7 +66,7 @@ def record_calls(network: nn.Module) -> Iterator[ModuleCalls]:
         for name, module in network.named_modules():
 
             def enter(module: nn.Module, inputs: object, name: str = name) -> None:
-                calls.enter(name, type(module).__name__)
+                calls.enter(name, type(module).__name__, inputs)
 
             def leave(module: nn.Module, inputs: object, output: object) -> None:
                 calls.leave(output)

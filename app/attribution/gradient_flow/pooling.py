@@ -10,6 +10,8 @@ from torch.autograd.graph import Node
 from torch.nn.functional import adaptive_avg_pool2d
 
 from ..autograd_graph import kind, saved
+from .calls import ModuleCall
+from .excerpt import Excerpt, excerpt
 
 # names of autograd operations, see `autograd_graph.kind`
 MAXIMUM = frozenset(("MaxPool2DWithIndices", "MaxPool3DWithIndices", "AdaptiveMaxPool2D"))
@@ -23,12 +25,13 @@ class Pooling:
     """`received` is the share of a pooling's inputs with a nonzero gradient; `map` is that share by position, as rows.
 
     A value of the map is the mean over channels and, if a side is longer than `MAX_CELLS`, over neighbouring positions.
-    `map` is None unless the input is (1, C, h, w).
+    `map` is None unless the input is (1, C, h, w). `excerpt` is a piece of the input, where it is known.
     """
 
     kind: PoolingKind
     received: float
     map: list[list[float]] | None
+    excerpt: Excerpt | None = None
 
 
 def pooling_kind(operation: Node) -> PoolingKind | None:
@@ -41,8 +44,20 @@ def pooling_kind(operation: Node) -> PoolingKind | None:
     return None
 
 
-def measure_pooling(kind: PoolingKind, gradient: Tensor) -> Pooling:
-    """Measure a pooling by the gradient with respect to its input, (1, C, h, w)."""
+def pooled_values(operation: Node, call: ModuleCall | None) -> Tensor | None:
+    """What goes into a pooling: what autograd has saved of it, or what went into its module; None if unknown."""
+    values = saved(operation, "self")
+    if isinstance(values, Tensor):
+        return values.detach()
+    given = None if call is None else call.pooled
+    sizes = saved(operation, "self_sym_sizes")
+    return given if given is not None and sizes == tuple(given.shape) else None
+
+
+def measure_pooling(
+    kind: PoolingKind, gradient: Tensor, operation: Node, values: Tensor | None, shape: tuple[int, ...]
+) -> Pooling:
+    """Measure a pooling by the gradient with respect to its input, (1, C, h, w); `shape` is its output's."""
     received = (gradient != 0).float()
     share = float(received.mean())
     if received.ndim != 4:
@@ -50,7 +65,9 @@ def measure_pooling(kind: PoolingKind, gradient: Tensor) -> Pooling:
     by_position = received.mean(1)
     height, width = (min(MAX_CELLS, side) for side in by_position.shape[-2:])
     coarse = adaptive_avg_pool2d(by_position, (height, width))[0]
-    return Pooling(kind, share, [[round(value, 4) for value in row] for row in coarse.tolist()])
+    pooled = (shape[1], shape[2]) if len(shape) == 3 else (1, 1)
+    piece = None if values is None else excerpt(operation, values, gradient, pooled)
+    return Pooling(kind, share, [[round(value, 4) for value in row] for row in coarse.tolist()], piece)
 
 
 def _over_height_and_width(operation: Node) -> bool:

@@ -20,7 +20,7 @@ from ..score import Score
 from ..torch_state import clean_state
 from .activations import Slopes, slopes
 from .calls import ModuleCalls, number_of, record_calls
-from .pooling import Pooling, measure_pooling, pooling_kind
+from .pooling import Pooling, measure_pooling, pooled_values, pooling_kind
 
 PICTURE = "picture"
 # Common names for autograd's names.
@@ -52,7 +52,8 @@ class LayerGradient:
 
     `norm` is the gradient's L2 norm; `rms` = norm / √elements makes layers of different size comparable. Both are None
     if a value is not finite. `call` numbers the calls of a module that is called several times. `into` has the indices,
-    in the list of layers, of the layers that use its output, directly or through operations that are no layers.
+    in the list of layers, of the layers that use its output, directly or through operations that are no layers. `sum`:
+    what goes in, or what it computes, is a sum of several layers' outputs, as a residual connection makes it.
     """
 
     name: str
@@ -64,6 +65,7 @@ class LayerGradient:
     slopes: Slopes = field(default_factory=Slopes)
     pooling: Pooling | None = None
     into: tuple[int, ...] = ()
+    sum: bool = False
 
     @property
     def elements(self) -> int:
@@ -109,7 +111,7 @@ def _measure(
     operations = _operations(walk(logits.grad_fn), calls)
     layers = _layers(operations, calls)
     for operation, layer in zip(operations, layers, strict=True):
-        _register_hooks(operation, layer)
+        _register_hooks(operation, layer, calls)
     return gradient_at(x, score(logits).sum(), classifier), layers, operations
 
 
@@ -179,7 +181,7 @@ def _shape(operation: Node) -> tuple[int, ...]:
     return tuple(int(side) for side in saved._input_metadata[0].shape)[1:]  # type: ignore[attr-defined]
 
 
-def _register_hooks(operation: Node, layer: LayerGradient) -> None:
+def _register_hooks(operation: Node, layer: LayerGradient, calls: ModuleCalls) -> None:
     """Register hooks that set the layer's gradient, and the figures of a pooling, in the backward pass."""
 
     def on_output_gradient(gradients: tuple[Tensor | None, ...]) -> None:
@@ -190,21 +192,27 @@ def _register_hooks(operation: Node, layer: LayerGradient) -> None:
     if pooling is None:
         return
 
+    values = pooled_values(operation, calls.innermost_call(number_of(operation)))
+
     def on_input_gradient(inputs: tuple[Tensor | None, ...], outputs: tuple[Tensor | None, ...]) -> None:
         if inputs[0] is not None:
-            layer.pooling = measure_pooling(pooling, inputs[0].detach())
+            layer.pooling = measure_pooling(pooling, inputs[0].detach(), operation, values, layer.shape)
 
     operation.register_hook(on_input_gradient)
 
 
 def _set_users(first: LayerGradient, layers: list[LayerGradient], operations: list[Node]) -> None:
-    """Set for each layer which layers use its output, directly or through other operations."""
+    """Set for each layer which layers use its output, directly or through other operations, and whether it sums."""
     indices = {operation: index for index, operation in enumerate(operations, start=1)}
     into: dict[int, set[int]] = {}
+    layer_at = [first, *layers]
     for operation, index in indices.items():
         stack, seen = [operation], {operation}
         while stack:
-            for child, _ in stack.pop().next_functions:
+            node = stack.pop()
+            if kind(node) == "Add" and sum(_computed(child) for child, _ in node.next_functions) > 1:
+                layer_at[index].sum = True
+            for child, _ in node.next_functions:
                 if child is None or child in seen:
                     continue
                 seen.add(child)
@@ -214,8 +222,13 @@ def _set_users(first: LayerGradient, layers: list[LayerGradient], operations: li
                     into.setdefault(0, set()).add(index)
                 else:
                     stack.append(child)
-    for index, layer in enumerate([first, *layers]):
+    for index, layer in enumerate(layer_at):
         layer.into = tuple(sorted(into.get(index, ())))
+
+
+def _computed(operation: Node | None) -> bool:
+    """Whether an operation computes something; a parameter and the picture are only there."""
+    return operation is not None and kind(operation) != "AccumulateGrad"
 
 
 def _number_calls(layers: list[LayerGradient]) -> list[LayerGradient]:

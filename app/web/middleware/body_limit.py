@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ...contract.problems import MalformedRequest, Problem, TooLarge, TooSlow, Unprocessable
 from .problems import StopOnProblem, problem_response
 
-SMALL_BODIES = {"/api/v1/session": 4096}  # by path, in bytes: whoever signs in sends a key
+# by path, in bytes: whoever signs in sends a key; the file of a run, with the form around it
+SMALL_BODIES = {"/api/v1/session": 4096, "/api/v1/runs": 4 * 2**20 + 4096}
 # bytes: neither such a form nor JSON holds a picture, and parsing it takes much longer than receiving it
 MAX_URLENCODED = MAX_JSON = 2**20
 PIECE = 32 * 1024  # bytes that the application parses at once; then others have their turn

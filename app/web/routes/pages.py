@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,10 @@ from fastapi.responses import HTMLResponse
 from ...contract.catalogue import Catalogue
 from ...contract.problems import Unavailable
 from ...images.samples import samples
+from ...lab.runs.record import MAX_BYTES
+from ...lab.worded import PAPERS, RUN
+from ...pipeline.presentation import FALLBACK
+from ...pipeline.texts import texts as texts_of
 from ...service.executor import Executor
 from ...settings import shipped
 from .. import texts
@@ -25,6 +30,7 @@ from .dependencies import ExecutorDep, SettingsDep
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 CATALOGUE_SECONDS = 0.5  # seconds that a page waits for the catalogue
 START = ("js/page/main.js",)  # the scripts that a browser fetches at once
+SAMPLE_RUNS = ("trouble", "healthy")  # static/runs/, made by tools/make_sample_runs.py
 OPENED = ("js/page/workbench.js", *START)  # … where an explanation is opened
 
 
@@ -69,6 +75,15 @@ async def trust(request: Request, executor: ExecutorDep) -> Response:
 async def lab(request: Request) -> Response:
     """The questions of the lab."""
     return _page(request, "lab.html", {"experiments": lab_pages()})
+
+
+@router.get("/lab/run")
+async def run(request: Request) -> Response:
+    """A training loop of the visitor's own, as a file that is chosen or dropped."""
+    start = f"lab.{RUN.id}.figure."
+    figures = [key.removeprefix(start) for key in texts_of(FALLBACK) if key.startswith(start)]
+    values = {"figures": figures, "samples": SAMPLE_RUNS, "most": MAX_BYTES, "papers": [asdict(one) for one in PAPERS]}
+    return _page(request, "run.html", values)
 
 
 @router.get("/lab/{id}")

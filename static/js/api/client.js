@@ -272,3 +272,12 @@ export function experiment(id, asked, signal) {
   const headers = { Accept: "text/event-stream", "Content-Type": "application/json" };
   return follow(`/experiments/${encodeURIComponent(id)}`, { headers, body: JSON.stringify(asked), signal }, "lab.page.lost");
 }
+
+/**
+ * What the file of a run says, in the shape of an experiment's result.
+ * @param {Blob} file
+ * @param {AbortSignal} signal
+ */
+export async function readRun(file, signal) {
+  return (await request(`${BASE}/runs`, { method: "POST", body: formOf([["run", file]]), signal })).json();
+}

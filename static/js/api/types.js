@@ -33,6 +33,15 @@
  */
 
 /**
+ * Where a step is in one grid: the cells at these rows and columns, and what it adds to each.
+ * @typedef {object} Cells
+ * @property {string} grid
+ * @property {number[]} rows
+ * @property {number[]} columns
+ * @property {number[][]} [added] - by row and column; empty: nothing
+ */
+
+/**
  * @typedef {object} ClassBody
  * @property {number} index
  * @property {string} label
@@ -87,6 +96,18 @@
  * @typedef {object} Estimates
  * @property {string} model
  * @property {EstimateBody[]} estimates
+ */
+
+/**
+ * A piece of one channel of what goes into a pooling. Each window within it is one of the pooling's own.
+ * @typedef {object} ExcerptBody
+ * @property {number} channel - the one whose values times their gradients are largest
+ * @property {number} row - where the piece begins: around the place where that product is largest
+ * @property {number} column
+ * @property {number[][]} values - at most 16 × 16, to four significant digits
+ * @property {number | null} kernel - side of a window; null where one window covers the whole map
+ * @property {number} stride
+ * @property {number} padding - around the piece; if not 0, the piece is the whole map
  */
 
 /**
@@ -181,10 +202,10 @@
  * A figure. `data` is of the model that `kind` names.
  * @typedef {object} FigureBody
  * @property {string} id
- * @property {"lines" | "bars" | "histogram" | "matrix" | "heatmap" | "contour" | "graph" | "table"} kind
+ * @property {"lines" | "bars" | "histogram" | "matrix" | "heatmap" | "contour" | "graph" | "table" | "grids"} kind
  * @property {string} title
- * @property {LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData}
- *    data
+ * @property {LinesData | BarsData | HistogramData | MatrixData | HeatmapData | ContourData | GraphData | TableData
+ *   | GridsData} data
  */
 
 /**
@@ -211,6 +232,7 @@
  *   steepest; null where there is none
  * @property {PoolingBody | null} pooling
  * @property {number[]} into - places in this list of the layers that take its output
+ * @property {boolean} [sum] - whether it takes, or is, a sum of several layers' outputs, as of a residual
  */
 
 /**
@@ -237,6 +259,42 @@
  */
 
 /**
+ * One of the grids of numbers of a figure. `id` is the key of its title in the experiment's texts.
+ * @typedef {object} Grid
+ * @property {string} id
+ * @property {string} [title]
+ * @property {((number | null)[])[]} values
+ * @property {string | null} [parameter] - the parameter that is edited in it, if any
+ * @property {number} [border] - cells of padding that are shown around it; their rows begin below 0
+ * @property {string} [outside] - what stands in the border
+ * @property {boolean} [sums] - its values are the sum of what the steps add
+ */
+
+/**
+ * Grids that stand side by side, under a heading.
+ * @typedef {object} GridGroup
+ * @property {string} id
+ * @property {string} [title]
+ * @property {Grid[]} grids
+ */
+
+/**
+ * A step through the grids. `id` is the key of its sentence, `numbers` are filled in.
+ * @typedef {object} GridStep
+ * @property {string} id
+ * @property {string} [text]
+ * @property {Record<string, number | string | null>} [numbers]
+ * @property {Cells[]} [cells]
+ */
+
+/**
+ * Grids that belong together, and steps through them. A grid with `sums` shows what the steps so far have added.
+ * @typedef {object} GridsData
+ * @property {GridGroup[]} groups
+ * @property {GridStep[]} [steps]
+ */
+
+/**
  * @typedef {object} Health
  * @property {string} status
  */
@@ -248,6 +306,7 @@
  * @property {Axis} y
  * @property {number[]} columns - the place of each column along x
  * @property {number[]} rows - the place of each row along y
+ * @property {string[]} [names] - of the rows, where they are no numbers
  * @property {((number | null)[])[]} values
  * @property {"linear" | "log"} [scale]
  * @property {boolean} [signed] - whether zero is in the middle of the colours
@@ -302,6 +361,7 @@
  * @property {string[]} [rows]
  * @property {string[]} [columns]
  * @property {string | null} [parameter]
+ * @property {boolean} [switches] - each number is 0 or 1, and a press switches it
  */
 
 /**
@@ -504,6 +564,8 @@
  * @property {"maximum" | "average"} how
  * @property {number} received - share of its inputs whose gradient is not 0
  * @property {number[][] | null} map - the same by place, as rows of cells; null where the input is no feature map
+ * @property {ExcerptBody | null} [excerpt] - what goes in, for a few windows; null where it is unknown, or windows
+ *   are not square
  */
 
 /**

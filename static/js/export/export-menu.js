@@ -1,6 +1,9 @@
 import * as api from "../api/client.js";
+import { hideMethod, showMethod } from "../controller/layout.js";
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
+import { methodTitle } from "../state/methods.js";
+import { methodsOf, shownMethods } from "../state/rows.js";
 import { store } from "../state/store.js";
 import { Popup } from "../widgets/popup.js";
 import { copy } from "./clipboard.js";
@@ -31,6 +34,7 @@ export class ExportMenu extends Popup {
       el("div", { class: "menu-row", role: "group", "aria-label": t("export.grid.png") }, el("span", {}, t("export.grid.png")),
         ...ZOOMS.map((zoom) => zoomButton(zoom, t("export.grid.png.long", { zoom }), () => this.save("png", zoom)))),
       this.item("export.grid.svg", () => this.save("svg"), "export.grid.svg.long"),
+      ...this.methods(),
       el("h3", {}, t("export.everything")),
       el("a", { class: "menu-item", download: true, href: api.archiveUrl(id) }, t("export.archive"), el("span", { class: "muted" }, t("export.archive.long"))),
       el("h3", {}, t("export.ask")),
@@ -38,6 +42,25 @@ export class ExportMenu extends Popup {
       this.item("export.python", () => this.copyRequest("python")),
       this.status,
     ];
+  }
+
+  /** Which methods a figure shows: as in the grid, where one that is unticked is hidden. One always stays. */
+  methods() {
+    const methods = methodsOf(store.state);
+    if (methods.length < 2) return [];
+    const shown = shownMethods(store.state);
+    const boxes = methods.map((method) => {
+      const box = el("input", { type: "checkbox", onchange: () => (box.checked ? showMethod(method) : hideMethod(method), settle()) });
+      box.checked = shown.includes(method);
+      return box;
+    });
+    const settle = () => {
+      const ticked = boxes.filter(({ checked }) => checked);
+      for (const box of boxes) box.disabled = ticked.length === 1 && box.checked;
+    };
+    settle();
+    return [el("div", { class: "menu-checks", role: "group", "aria-label": t("export.methods") }, el("span", { class: "muted" }, t("export.methods")),
+      ...boxes.map((box, index) => el("label", {}, box, methodTitle(methods[index]))))];
   }
 
   /**

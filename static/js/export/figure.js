@@ -65,7 +65,7 @@ export function questionOf(panels) {
  * @param {State} state
  */
 export function renderingText({ rendering, palettes }) {
-  return t("figure.reading", {
+  return t(rendering.overlay < 100 ? "figure.reading.over" : "figure.reading", {
     palette: palettes?.[paletteOf(rendering)].title,
     channels: t(`reading.${rendering.reduction}.long`).toLowerCase(),
     clip: rendering.percentile,
@@ -78,7 +78,7 @@ export function renderingText({ rendering, palettes }) {
  * @param {InputBody} input
  */
 function predictionText({ model, predictions }) {
-  const classes = predictions.slice(0, 3).map((found) => `${className(found)} ${format.probability(found.probability)}`).join(", ");
+  const classes = predictions.slice(0, 3).map((found) => `${className(found)} ${format.probability(found.probability)}`).join(" · "); // labels have commas
   return t("figure.predictions", { model: modelTitle(model), classes });
 }
 

@@ -39,9 +39,11 @@ function measuringContext(size, weight) {
  */
 export const widthOf = (text, size, weight = 400) => measuringContext(size, weight).measureText(text).width;
 
+const PART_END = /(?<=[/,&])|(?=#)/; // in an address
+
 /**
  * Breaks a text into lines no wider than `width`: at spaces, not at those that do not break (U+00A0). A word that is wider
- * than that is broken too.
+ * than that is broken too: an address after a sign that ends a part of it, any other after the last letter that fits.
  * @param {string} text
  * @param {number} width
  * @param {number} size
@@ -60,12 +62,12 @@ export function linesOf(text, width, size, weight = 400) {
     }
     if (line) lines.push(line);
     line = "";
-    for (const character of word) {
-      if (line && !fits(line + character)) {
+    for (const part of word.split(PART_END).flatMap((each) => (fits(each) ? [each] : [...each]))) {
+      if (line && !fits(line + part)) {
         lines.push(line);
         line = "";
       }
-      line += character;
+      line += part;
     }
   }
   return [...lines, line].filter(Boolean).map((each) => each.replaceAll("\u00a0", " "));

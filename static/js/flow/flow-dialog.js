@@ -117,14 +117,14 @@ export class FlowDialog extends View {
   }
 
   /** @param {GradientFlow} flow */
-  show({ layers, findings, target }) {
+  show({ layers, findings, model, target }) {
     this.layers = layers;
     if (this.row) this.showContext(this.row, className(target));
     this.status.replaceChildren();
     this.results.hidden = false;
     this.findings.replaceChildren(...LEVELS.flatMap((level) => findings.filter((finding) => finding.level === level)).map((finding) => (
       el("p", { class: `flow-finding ${finding.level}` }, el("strong", {}, t(`flow.level.${finding.level}`)), " ", findingNode(withPercents(finding))))));
-    this.figure.show(layers);
+    this.figure.show(layers, { model, explanation: store.state.id ?? "", target: String(this.row?.key.target ?? "top") });
     this.table.open = false;
     this.table.querySelector(".flow-scroll")?.remove();
     this.body.scrollTop = 0;

@@ -6,7 +6,7 @@ import { decadesOf, runsOf, ticksOf, vanishingThreshold } from "./log-scale.js";
 
 /**
  * @import { FlowLayer } from "../api/types.js"
- * @import { FlowLayerDetails } from "./flow-layer-details.js"
+ * @import { FlowLayerDetails, Source } from "./flow-layer-details.js"
  */
 
 const NS = "http://www.w3.org/2000/svg";
@@ -63,9 +63,16 @@ export class FlowFigure extends HTMLElement {
     new ResizeObserver(() => this.draw()).observe(this.plot);
   }
 
-  /** @param {FlowLayer[]} layers */
-  show(layers) {
+  /** @type {Source | null} */
+  #source = null;
+
+  /**
+   * @param {FlowLayer[]} layers
+   * @param {Source | null} [source]
+   */
+  show(layers, source = null) {
     this.#layers = layers;
+    this.#source = source;
     this.slider.max = String(layers.length - 1);
     this.draw();
     this.select(0);
@@ -97,7 +104,7 @@ export class FlowFigure extends HTMLElement {
     const layer = this.#layers[index];
     this.slider.value = String(index);
     this.slider.setAttribute("aria-valuetext", sentenceOf(layer));
-    this.details.show(layer);
+    this.details.show(this.#layers, index, this.#source);
     this.moveCursor(index);
   }
 

@@ -1,10 +1,15 @@
 // The details of the layer that is selected in the gradient flow.
 
 import { contextOf, el } from "../shared/dom.js";
+import { labAddress } from "../shared/lab-link.js";
 import { t } from "../shared/texts.js";
+import { depthSettings, poolingSettings, unitSettings } from "./lab-settings.js";
 import { nameOf, shapeText, shareText, sizeText } from "./layer-text.js";
 
 /** @import { FlowLayer } from "../api/types.js" */
+/** @import { Origin } from "../shared/lab-link.js" */
+
+/** @typedef {{ model: string, explanation: string, target: string }} Source of the layers: the row that they belong to */
 
 /**
  * Draws rows of values in [0, 1] as grey pixels, one each.
@@ -27,6 +32,7 @@ export class FlowLayerDetails extends HTMLElement {
   /** @type {HTMLCanvasElement} */ canvas;
   /** @type {HTMLElement} */ caption;
   /** @type {HTMLElement} */ picture;
+  /** @type {HTMLElement} */ links;
 
   connectedCallback() {
     if (this.name) return;
@@ -36,12 +42,19 @@ export class FlowLayerDetails extends HTMLElement {
     this.canvas = el("canvas", { role: "img" });
     this.caption = el("figcaption", { class: "small muted" });
     this.picture = el("figure", { class: "flow-pooling" }, el("div", { class: "flow-cells" }, this.canvas), this.caption);
-    this.append(el("div", { class: "flow-layer" }, this.name, this.kind, this.facts), this.picture);
+    this.links = el("p", { class: "small flow-lab" });
+    this.append(el("div", { class: "flow-layer" }, this.name, this.kind, this.facts), this.picture, this.links);
   }
 
-  /** @param {FlowLayer} layer */
-  show(layer) {
+  /**
+   * @param {FlowLayer[]} layers
+   * @param {number} index - of the layer that is shown
+   * @param {Source | null} source
+   */
+  show(layers, index, source) {
+    const layer = layers[index];
     const { pooling } = layer;
+    this.links.replaceChildren(...(source ? linksTo(layers, index, source) : []));
     this.name.textContent = nameOf(layer);
     this.kind.textContent = `${layer.kind} · ${shapeText(layer.shape)}`;
     /** @type {[string, string | null, number | null][]} */
@@ -62,4 +75,28 @@ export class FlowLayerDetails extends HTMLElement {
     this.canvas.setAttribute("aria-label", this.caption.textContent);
     drawGrey(this.canvas, pooling.map);
   }
+}
+
+/**
+ * Links to the experiments of the lab that a layer can be set in, in a new tab.
+ * @param {FlowLayer[]} layers
+ * @param {number} index
+ * @param {Source} source
+ */
+function linksTo(layers, index, source) {
+  const layer = layers[index];
+  if (!index) return [];
+  /** @type {(id: string, parameters: Record<string, unknown>, kind: Origin["kind"], said?: string) => Node} */
+  const link = (id, parameters, kind, said = "") => el("a", {
+    href: labAddress(id, parameters, { kind, place: nameOf(layer), said, changed: false, ...source }), target: "_blank", rel: "noopener",
+  }, t(`flow.lab.${id}`));
+  const { parameters, near } = depthSettings(layers, index);
+  const unit = unitSettings(layer);
+  const pool = poolingSettings(layer);
+  const share = layer.saturated ?? layer.dead;
+  const all = [
+    ...(pool ? [link("pooling", pool, "pooling")] : []), link("depth", parameters, "layer", near.join(" ")),
+    ...(unit ? [link("saturation", unit, "activation", share === null ? "" : shareText(share))] : []),
+  ];
+  return [t("flow.lab"), ...all.flatMap((each, place) => [place ? " · " : " ", each])];
 }

@@ -1,5 +1,7 @@
 // The settings of an experiment in its address: ?length=50&seed=1; what is at its default is left out. Pure functions.
 
+import { written } from "../shared/lab-link.js";
+
 /** @import { Declared } from "./types.js" */
 
 /** @typedef {Record<string, any>} Values */
@@ -11,23 +13,29 @@
 export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
 /**
+ * Whether a value is rows of numbers of equal length, or nothing at all.
+ * @param {unknown} value
+ * @returns {value is number[][]}
+ */
+export const isGrid = (value) => Array.isArray(value) && value.every((row) => Array.isArray(row) && row.length > 0 && row.length === value[0].length && row.every(Number.isFinite));
+
+/**
  * @param {Declared} declared
  * @param {string} text
  */
-function valueOf({ kind, choices, optional, other, initial }, text) {
+function valueOf(declared, text) {
+  const { kind, choices, optional, other, initial } = declared;
   if (optional && text === "off") return null;
   if (kind === "text") return text;
   if (kind === "choice" && choices.some((choice) => String(choice) === text)) return choices.find((choice) => String(choice) === text);
   if (kind === "choice" && !other) return initial;
   try {
-    return JSON.parse(text);
+    const value = JSON.parse(text);
+    return kind === "grid" && !(isGrid(value) && (value.length || declared.follows?.length)) ? initial : value;
   } catch {
     return initial; // a link that was cut off
   }
 }
-
-/** @param {unknown} value */
-const written = (value) => (value === null ? "off" : typeof value === "string" ? value : JSON.stringify(value));
 
 /**
  * The settings that a query says, defaults for the others.

@@ -3,6 +3,7 @@
 import { el } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { same } from "./address.js";
+import { GridControl, gridComplaint } from "./grid-control.js";
 import { complaintOf, numberIn, placeSlider, prepareSlider, slidTo } from "./number-control.js";
 
 /** @import { Declared } from "./types.js" */
@@ -52,6 +53,7 @@ class Field {
     this.radios = /** @type {HTMLInputElement[]} */ ([...place.querySelectorAll("[data-radio]")]);
     this.message = /** @type {HTMLElement} */ (place.querySelector(".complaint"));
     this.number = declared.other ?? declared; // what a number of it is held to
+    this.grid = declared.kind === "grid" ? new GridControl(place, declared, { get: () => this.#value, take: (value, used) => this.take(value, true, used) }) : null;
     if (this.slider) prepareSlider(this.slider, this.number);
     this.listen();
   }
@@ -100,6 +102,7 @@ class Field {
     const { kind, choices, optional } = this.declared;
     if (optional && value === null) return null;
     if (kind === "numbers" && !(value.length >= (this.declared.low ?? 0) && value.every(Number.isFinite))) return t("lab.page.list");
+    if (kind === "grid") return gridComplaint(this.declared, value);
     if (kind === "number" || (kind === "choice" && !choices.includes(value))) return complaintOf(this.number, value);
     return null;
   }
@@ -160,6 +163,12 @@ class Field {
     if (typeof value === "number" && this.slider) placeSlider(this.slider, this.number, value, this.slider !== used);
     if (this.text && this.text !== used) this.text.value = Array.isArray(value) ? value.join(", ") : value ?? "";
     if (this.several) this.showSeveral();
+    this.grid?.show(value, used);
+  }
+
+  /** What the size of another grid follows from. */
+  get size() {
+    return this.declared.kind === "grid" ? [this.#value.length, this.#value[0]?.length] : this.#value;
   }
 
   /** A field for each of the numbers of a pair, or of those that have names. */
@@ -192,6 +201,7 @@ const namesIn = (formula) => [...new Set([...formula.matchAll(/(?<![\w.])[A-Za-z
 /** All controls; `changed` is called whenever the visitor changed a value, with whether the hand has come to rest. */
 export class Controls {
   /** @type {Values} */ known = {}; // numbers that names in a formula have had
+  /** @type {Map<string, string>} */ #sizes = new Map(); // by the names of grids whose size follows others
 
   /**
    * @param {HTMLElement} form
@@ -223,7 +233,31 @@ export class Controls {
       const names = namesIn(this.fields.get(declared.name)?.value ?? "");
       if (names.length) named.value = Object.fromEntries(names.map((name) => [name, this.known[name] ?? 1]));
     }
+    this.follow(true);
     tell(done);
+  }
+
+  /**
+   * A grid whose size follows other parameters has its default again once that size may be another.
+   * @param {boolean} reset
+   */
+  follow(reset) {
+    for (const [name, field] of this.fields) {
+      const { follows = [], initial } = field.declared;
+      if (!follows.length) continue;
+      const size = JSON.stringify(follows.map((each) => this.sizeFrom(each)));
+      if (reset && size !== this.#sizes.get(name)) field.value = initial;
+      this.#sizes.set(name, size);
+    }
+  }
+
+  /**
+   * What a size follows from: a parameter, or with NAME=VALUE only whether it has that value.
+   * @param {string} name
+   */
+  sizeFrom(name) {
+    const [field, value] = [this.fields.get(name.split("=")[0]), name.split("=")[1]];
+    return value === undefined ? field?.size : String(field?.value) === value;
   }
 
   /** @returns {{ values: Values, seed: number }} */
@@ -234,6 +268,7 @@ export class Controls {
 
   set settings({ values, seed }) {
     for (const [name, field] of this.fields) field.value = name === "seed" ? seed : values[name];
+    this.follow(false);
   }
 
   /**

@@ -6,6 +6,7 @@ import { drawBars, drawHistogram } from "./bars.js";
 import { readyColours } from "./colours.js";
 import { drawContour } from "./contour.js";
 import { drawGraph } from "./graph.js";
+import { Grids } from "./grids.js";
 import { drawHeatmap } from "./heatmap.js";
 import { drawLines } from "./lines.js";
 import { Matrix } from "./matrix.js";
@@ -30,6 +31,7 @@ const COLOURED = ["heatmap", "contour"];
 export class FigureView {
   /** @type {FigureBody | null} */ body = null;
   /** @type {Matrix | null} */ #matrix = null;
+  /** @type {Grids | null} */ #grids = null;
 
   /**
    * @param {HTMLElement} place
@@ -55,6 +57,7 @@ export class FigureView {
     this.place.classList.add("is-new");
     this.place.dataset.kind = body.kind;
     if (first) this.offerFiles();
+    if (first && body.kind === "grids") this.plot.before(...this.readings.nodes); // what goes through them stands above
     if (COLOURED.includes(body.kind)) readyColours().then(() => this.draw());
     else this.draw();
   }
@@ -73,6 +76,7 @@ export class FigureView {
     if (!this.body || width < NARROWEST) return;
     const { kind, data } = this.body;
     if (kind === "matrix") this.drawMatrix(data);
+    else if (kind === "grids") this.drawGrids(data);
     else if (kind === "table") this.plot.replaceChildren(tableOf(data));
     else if (KINDS[kind]) this.drawSvg(KINDS[kind](data, width), data);
     this.offerScrolling();
@@ -92,6 +96,13 @@ export class FigureView {
     this.#matrix ??= new Matrix(this.change);
     if (this.#matrix.root.parentElement !== this.plot) this.plot.replaceChildren(this.#matrix.root);
     this.#matrix.show(data);
+  }
+
+  /** @param {any} data */
+  drawGrids(data) {
+    this.#grids ??= new Grids(this.change, { title: () => this.title, again: () => this.readings.mark(), go: (step) => this.readings.slide(0, step) });
+    if (this.#grids.root.parentElement !== this.plot) this.plot.replaceChildren(this.#grids.root);
+    this.readings.show(this.#grids.show(data));
   }
 
   /**

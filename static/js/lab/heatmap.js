@@ -16,6 +16,29 @@ import { axisTitle } from "./words.js";
  */
 
 const STRIP = 12;
+const ROW_PIXELS = 15; // between two names of rows
+const TALLEST = 620;
+
+/**
+ * A name as it stands beside its row; the end of a layer's name says more than its beginning.
+ * @param {string} name
+ * @param {number} width - of the figure
+ */
+function shortName(name, width) {
+  const most = isNarrow(width) ? 14 : 26;
+  return name.length > most ? `…${name.slice(1 - most)}` : name;
+}
+
+/**
+ * The rows whose names are shown: as many as there is room for.
+ * @param {string[]} names
+ * @param {number[]} rows
+ * @param {{ width: number, height: number }} size
+ */
+function nameTicks(names, rows, { width, height }) {
+  const every = Math.ceil((names.length * ROW_PIXELS) / (height - 74));
+  return names.flatMap((name, index) => (index % every ? [] : [{ value: rows[index], text: shortName(name, width) }]));
+}
 
 /**
  * The edges of cells whose centres are these.
@@ -33,15 +56,18 @@ function bounds(centres) {
  * @param {number} width
  * @returns {Drawing}
  */
-export function drawHeatmap({ x, y, columns, rows, values, scale = "linear", signed = false }, width) {
+export function drawHeatmap({ x, y, columns, rows, values, names = [], scale = "linear", signed = false }, width) {
   const colours = colourScale(values, { log: scale === "log", signed });
   const stripLabel = Math.max(...colours.scale.ticks.map(({ text }) => widthOf(text)), 20);
   const [left, right] = bounds(columns);
   const [top, bottom] = bounds(rows); // row 0 on top
+  const least = isNarrow(width) ? 280 : 340;
+  const height = names.length ? Math.min(TALLEST, Math.max(least, names.length * ROW_PIXELS + 74)) : least;
+  const down = flipped(linearScale(Math.min(top, bottom), Math.max(top, bottom), { tight: true }), top < bottom);
   const plot = new Plot({
-    width, height: isNarrow(width) ? 280 : 340, right: STRIP + stripLabel + 26,
+    width, height, right: STRIP + stripLabel + 26,
     x: linearScale(left, right, { tight: true, count: Math.max(3, Math.floor(width / 110)) }),
-    y: flipped(linearScale(Math.min(top, bottom), Math.max(top, bottom), { tight: true }), top < bottom),
+    y: names.length ? { ...down, ticks: nameTicks(names, rows, { width, height }) } : down,
     xTitle: axisTitle(x), yTitle: axisTitle(y),
   });
   const cursor = svg("g", { class: "cursor" });
@@ -58,7 +84,7 @@ export function drawHeatmap({ x, y, columns, rows, values, scale = "linear", sig
   /** @type {(index: number, all: number[]) => { place: string, values: import("./drawing.js").Read[] }} */
   const text = (_, [column, row]) => {
     const value = values[row]?.[column] ?? null;
-    return { place: `${axisTitle(x)} ${number(columns[column])}, ${axisTitle(y)} ${number(rows[row])}`, values: [{ name: "", kind: "", value: value === null ? t("lab.page.missing") : number(value) }] };
+    return { place: `${axisTitle(x)} ${number(columns[column])}, ${names[row] ?? `${axisTitle(y)} ${number(rows[row])}`}`, values: [{ name: "", kind: "", value: value === null ? t("lab.page.missing") : number(value) }] };
   };
   return {
     root: plot.root([picture, frame, ...plot.axes().filter((node) => !node.classList.contains("grid")), ...strip(plot, colours), cursor]),

@@ -1,5 +1,5 @@
 // A grid of numbers to be read one by one; where a parameter is edited in it, each number can be typed, stepped by the arrow
-// keys, and dragged.
+// keys, and dragged; what is 0 or 1 is switched by a press. Cells can be marked, with what is added to each.
 
 import { el } from "../shared/dom.js";
 import { number } from "../shared/format.js";
@@ -7,17 +7,32 @@ import { extent } from "./scale.js";
 import { labelText, parameterTitle } from "./words.js";
 import { t } from "../shared/texts.js";
 
-/** @import { MatrixData, Value } from "./types.js" */
+/** @import { Value } from "./types.js" */
 
 const PIXELS_A_STEP = 6; // of a drag
 const COARSE = 10; // steps, with Shift
 
+/**
+ * What is shown: numbers, labels, and cells of padding around them.
+ * @typedef {object} Shown
+ * @property {Value[][]} values
+ * @property {string[]} [rows]
+ * @property {string[]} [columns]
+ * @property {string | null} [parameter] - that is edited in it
+ * @property {boolean} [switches] - its numbers are 0 or 1, and switched by a press
+ * @property {number} [border] - cells around it
+ * @property {string} [outside] - what stands in them
+ * @property {Value[][]} [scale] - the values that the tints are relative to, if not its own
+ */
+
 /** @param {Value} value */
-const shown = (value) => (value === null ? "–" : number(value));
+export const shown = (value) => (value === null ? "–" : number(value));
 
 export class Matrix {
-  /** @type {HTMLInputElement[][]} */ #inputs = [];
+  /** @type {Map<string, HTMLTableCellElement>} */ #cells = new Map();
+  /** @type {HTMLElement[][]} */ #inputs = [];
   /** @type {Value[][]} */ #values = [];
+  #built = ""; // what the cells were made for
 
   /** @param {(parameter: string, values: number[][], done: boolean) => void} change */
   constructor(change) {
@@ -25,14 +40,31 @@ export class Matrix {
     this.root = el("div");
   }
 
-  /** @param {MatrixData} data */
+  /** @param {Shown} data */
   show(data) {
-    const { values, parameter } = data;
-    const fits = this.#inputs.length === values.length && this.#inputs[0]?.length === values[0]?.length;
+    const { values, rows, columns, parameter, switches, border, outside, scale = values } = data;
+    const built = JSON.stringify([values.length, values[0]?.length, rows, columns, parameter, switches, border, outside]);
     this.#values = values.map((row) => [...row]);
-    if (parameter && fits && this.root.firstElementChild) this.update(values);
+    if (built === this.#built) this.update(values);
     else this.build(data);
-    this.tint(values);
+    this.#built = built;
+    this.tint(values, scale);
+  }
+
+  /**
+   * The cell of a number, or of the padding around: rows and columns of that begin below 0.
+   * @param {number} y
+   * @param {number} x
+   */
+  cellAt(y, x) {
+    return this.#cells.get(`${y},${x}`);
+  }
+
+  /** @param {EventTarget | null} target */
+  placeOf(target) {
+    const cell = target instanceof Element ? target.closest("td") : null;
+    const found = [...this.#cells].find(([, each]) => each === cell);
+    return found ? found[0].split(",").map(Number) : null;
   }
 
   /**
@@ -40,19 +72,29 @@ export class Matrix {
    * @param {Value[][]} values
    */
   update(values) {
-    this.#inputs.forEach((row, y) => row.forEach((input, x) => {
-      if (input !== document.activeElement) write(input, values[y][x]);
+    values.forEach((row, y) => row.forEach((value, x) => {
+      const [input, cell] = [this.#inputs[y]?.[x], this.cellAt(y, x)];
+      if (!input && cell) cell.textContent = shown(value);
+      else if (input && (input !== document.activeElement || input.tagName === "BUTTON")) write(input, value);
     }));
   }
 
-  /** @param {MatrixData} data */
-  build({ values, rows = [], columns = [], parameter }) {
+  /** @param {Shown} data */
+  build({ values, rows = [], columns = [], parameter, switches, border = 0, outside = "" }) {
     this.#inputs = [];
+    this.#cells.clear();
+    const places = (/** @type {number} */ count) => Array.from({ length: count + 2 * border }, (_, index) => index - border);
     const head = columns.length ? el("thead", {}, el("tr", {}, rows.length ? el("td") : null, ...columns.map((label) => el("th", { scope: "col" }, labelText(label))))) : null;
-    const body = el("tbody", {}, ...values.map((row, y) => el("tr", {},
+    const body = el("tbody", {}, ...places(values.length).map((y) => el("tr", {},
       rows[y] === undefined ? null : el("th", { scope: "row" }, labelText(rows[y])),
-      ...row.map((value, x) => el("td", {}, parameter ? this.input(parameter, y, x, value) : shown(value))))));
-    this.root.replaceChildren(el("table", { class: parameter ? "matrix editable" : "matrix" }, ...(head ? [head] : []), body));
+      ...places(values[0]?.length ?? 0).map((x) => {
+        const value = values[y]?.[x];
+        const cell = value === undefined ? el("td", { class: "outside" }, outside) : el("td", {}, parameter ? this[switches ? "toggle" : "input"](parameter, y, x, value) : shown(value));
+        this.#cells.set(`${y},${x}`, cell);
+        return cell;
+      }))));
+    const kind = (values[0]?.length ?? 0) + 2 * border > 8 ? " small" : "";
+    this.root.replaceChildren(el("table", { class: `matrix${parameter ? " editable" : ""}${kind}` }, ...(head ? [head] : []), body));
   }
 
   /**
@@ -62,8 +104,7 @@ export class Matrix {
    * @param {Value} value
    */
   input(parameter, y, x, value) {
-    const label = `${parameterTitle(parameter)}, ${t("lab.page.cell", { row: y + 1, column: x + 1 })}`;
-    const input = el("input", { type: "text", inputmode: "decimal", role: "spinbutton", class: "cell", "aria-label": label, spellcheck: "false", autocomplete: "off" });
+    const input = el("input", { type: "text", inputmode: "decimal", role: "spinbutton", class: "cell", "aria-label": labelOf(parameter, y, x), spellcheck: "false", autocomplete: "off" });
     write(input, value);
     /** @type {(to: number, done: boolean) => void} */
     const set = (to, done) => {
@@ -85,6 +126,27 @@ export class Matrix {
     this.drag(input, () => Number(this.#values[y][x]), set);
     (this.#inputs[y] ??= [])[x] = input;
     return input;
+  }
+
+  /**
+   * A number that is 0 or 1.
+   * @param {string} parameter
+   * @param {number} y
+   * @param {number} x
+   * @param {Value} value
+   */
+  toggle(parameter, y, x, value) {
+    const button = el("button", {
+      type: "button", role: "switch", class: "cell", "aria-label": labelOf(parameter, y, x),
+      onclick: () => {
+        this.#values[y][x] = this.#values[y][x] ? 0 : 1;
+        write(button, this.#values[y][x]);
+        this.send(parameter, true);
+      },
+    });
+    write(button, value);
+    (this.#inputs[y] ??= [])[x] = button;
+    return button;
   }
 
   /**
@@ -128,14 +190,34 @@ export class Matrix {
   /**
    * The size of each number as a tint behind it.
    * @param {Value[][]} values
+   * @param {Value[][]} scale
    */
-  tint(values) {
-    const most = Math.max(...(extent(values.flat()) ?? [0, 0]).map(Math.abs)) || 1;
-    this.root.querySelectorAll("tbody tr").forEach((row, y) => row.querySelectorAll("td").forEach((cell, x) => {
-      const value = values[y]?.[x] ?? 0;
-      cell.style.setProperty("--share", String(Math.abs(value) / most));
-      cell.classList.toggle("negative", value < 0);
+  tint(values, scale) {
+    const most = Math.max(...(extent(scale.flat()) ?? [0, 0]).map(Math.abs)) || 1;
+    values.forEach((row, y) => row.forEach((value, x) => {
+      const cell = this.cellAt(y, x);
+      cell?.style.setProperty("--share", String(Math.min(1, Math.abs(value ?? 0) / most)));
+      cell?.classList.toggle("negative", (value ?? 0) < 0);
     }));
+  }
+
+  /**
+   * Marks cells, and no others.
+   * @param {{ rows: number[], columns: number[], added?: number[][] }[]} marks
+   */
+  mark(marks) {
+    for (const cell of this.#cells.values()) {
+      cell.classList.remove("here");
+      cell.removeAttribute("data-added");
+    }
+    for (const { rows, columns, added } of marks) {
+      rows.forEach((y, down) => columns.forEach((x, across) => {
+        const cell = this.cellAt(y, x);
+        cell?.classList.add("here");
+        const more = added?.[down]?.[across];
+        if (more !== undefined) cell?.setAttribute("data-added", more < 0 ? shown(more) : `+${shown(more)}`);
+      }));
+    }
   }
 }
 
@@ -143,10 +225,23 @@ export class Matrix {
 const stepOf = (value) => (Number.isInteger(value) ? 1 : 0.1);
 
 /**
- * @param {HTMLInputElement} input
+ * What a screen reader calls a cell.
+ * @param {string} parameter
+ * @param {number} y
+ * @param {number} x
+ */
+const labelOf = (parameter, y, x) => `${parameterTitle(parameter)}, ${t("lab.page.cell", { row: y + 1, column: x + 1 })}`;
+
+/**
+ * @param {HTMLElement} cell
  * @param {Value} value
  */
-function write(input, value) {
-  input.value = shown(value);
-  input.setAttribute("aria-valuenow", String(value));
+function write(cell, value) {
+  if (cell instanceof HTMLInputElement) {
+    cell.value = shown(value);
+    cell.setAttribute("aria-valuenow", String(value));
+  } else {
+    cell.textContent = shown(value);
+    cell.setAttribute("aria-checked", String(value === 1));
+  }
 }

@@ -2,6 +2,7 @@
 
 import { pngOf, saveBlob } from "../export/save-file.js";
 import { NS, svg } from "../shared/chart.js";
+import { drawnGrids } from "./grids-drawing.js";
 import { widthOf } from "./text-size.js";
 
 /** @import { FigureBody, Series, Value } from "./types.js" */
@@ -60,6 +61,7 @@ function drawnTable(rows) {
 function drawingOf(place, body) {
   const drawing = place.querySelector("svg");
   if (drawing) return drawing;
+  if (body.kind === "grids") return /** @type {SVGSVGElement} */ (drawnGrids(body.data));
   return /** @type {SVGSVGElement} */ (drawnTable(rowsOf(body).map((row) => row.map((cell) => (cell === null ? "" : String(cell).replace("-", "−"))))));
 }
 
@@ -122,6 +124,7 @@ export function rowsOf({ kind, data }) {
   if (kind === "heatmap") return gridRows(data);
   if (kind === "contour") return seriesRows(data.x.id, data.paths, data.y.id);
   if (kind === "matrix") return matrixRows(data);
+  if (kind === "grids") return [["grid", "row", "column", "value"], ...data.groups.flatMap(gridsRows)];
   if (kind === "graph") return [["node", "value", "gradient", "inputs", "shares"], ...data.nodes.map((/** @type {any} */ node) => [node.title, node.value, node.gradient, (node.inputs ?? []).join(" "), (node.shares ?? []).join(" ")])];
   return [data.columns, ...data.rows];
 }
@@ -143,10 +146,10 @@ function seriesRows(x, series, y = "value") {
 }
 
 /**
- * @param {{ y: { id: string }, x: { id: string }, columns: number[], rows: number[], values: Value[][] }} data
+ * @param {{ y: { id: string }, x: { id: string }, columns: number[], rows: number[], names?: string[], values: Value[][] }} data
  * @returns {Row[]}
  */
-const gridRows = ({ x, y, columns, rows, values }) => [[`${y.id}\\${x.id}`, ...columns], ...values.map((row, at) => [rows[at], ...row])];
+const gridRows = ({ x, y, columns, rows, names = [], values }) => [[`${y.id}\\${x.id}`, ...columns], ...values.map((row, at) => [names[at] ?? rows[at], ...row])];
 
 /**
  * @param {{ values: Value[][], rows?: string[], columns?: string[] }} data
@@ -155,3 +158,9 @@ const gridRows = ({ x, y, columns, rows, values }) => [[`${y.id}\\${x.id}`, ...c
 const matrixRows = ({ values, rows = [], columns = [] }) => [
   ...(columns.length ? [[...(rows.length ? [""] : []), ...columns]] : []), ...values.map((row, at) => [...(rows.length ? [rows[at]] : []), ...row]),
 ];
+
+/**
+ * @param {{ grids: { id: string, values: Value[][] }[] }} group
+ * @returns {Row[]}
+ */
+const gridsRows = ({ grids }) => grids.flatMap(({ id, values }) => values.flatMap((row, y) => row.map((value, x) => [id, y, x, value])));

@@ -13,6 +13,9 @@
 /** @typedef {import("../api/types.js").GraphData} GraphData */
 /** @typedef {import("../api/types.js").TableData} TableData */
 /** @typedef {import("../api/types.js").Node} GraphNode */
+/** @typedef {import("../api/types.js").Grid} Grid */
+/** @typedef {import("../api/types.js").GridStep} GridStep */
+/** @typedef {import("../api/types.js").GridsData} GridsData */
 /** @typedef {import("../api/types.js").ExperimentFinding} FindingBody */
 /** @typedef {import("../api/types.js").ExperimentResult} Result */
 
@@ -34,6 +37,9 @@
  * @property {any[]} choices
  * @property {boolean} optional
  * @property {Declared | null} other
+ * @property {[number, number | null] | null} [columns] of a grid, from and to; its rows are from `low` to `high`
+ * @property {Declared | null} [cell] what each number of a grid is held to
+ * @property {string[]} [follows] the parameters that determine the size of a grid
  */
 
 /** @typedef {{ id: string, parameters: Record<string, any> }} Try */

@@ -3,7 +3,7 @@
 import { number } from "../shared/format.js";
 import { filled, textOr } from "../shared/texts.js";
 
-/** @import { Axis, FindingBody, Series } from "./types.js" */
+/** @import { Axis, FindingBody, Grid, GridStep, Series } from "./types.js" */
 
 const page = () => document.querySelector("main")?.dataset.experiment ?? "";
 
@@ -18,6 +18,12 @@ export const seriesTitle = ({ id, title }) => textOr(`lab.${page()}.series.${id}
  * @param {string} title
  */
 export const figureTitle = (id, title) => textOr(`lab.${page()}.figure.${id}`, title || id);
+
+/** @param {Grid} grid */
+export const gridTitle = ({ id, title }) => textOr(`lab.${page()}.grid.${id}`, title || id);
+
+/** @param {{ id: string, title?: string }} group */
+export const groupTitle = ({ id, title }) => textOr(`lab.${page()}.group.${id}`, title || id);
 
 /** @param {string} name */
 export const parameterTitle = (name) => textOr(`lab.${page()}.parameter.${name}`, name);
@@ -52,8 +58,24 @@ export const valueText = (value) => (typeof value === "number" ? short(value) : 
  * @returns {{ text: string, language: string | null }}
  */
 export function findingText({ id, verdict, text = "", numbers = {} }) {
-  const sentence = textOr(`lab.${page()}.finding.${id}.${verdict}`, null);
+  const sentence = sentenceOf(`finding.${id}.${verdict}`, numbers);
+  return sentence === null ? { text, language: "en" } : { text: sentence, language: null };
+}
+
+/**
+ * What happens at a step.
+ * @param {GridStep} step
+ */
+export const stepText = ({ id, text = "", numbers = {} }) => sentenceOf(`step.${id}`, numbers) ?? text;
+
+/**
+ * A sentence of the experiment with its numbers; null where it has none, or one of its numbers is missing.
+ * @param {string} key
+ * @param {Record<string, any>} numbers
+ */
+function sentenceOf(key, numbers) {
+  const sentence = textOr(`lab.${page()}.${key}`, null);
   const names = [...(sentence ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
-  if (sentence === null || names.some((name) => numbers[name] === undefined)) return { text, language: "en" };
-  return { text: filled(sentence, Object.fromEntries(names.map((name) => [name, valueText(numbers[name])]))), language: null };
+  if (sentence === null || names.some((name) => numbers[name] === undefined)) return null;
+  return filled(sentence, Object.fromEntries(names.map((name) => [name, valueText(numbers[name])])));
 }

@@ -9,7 +9,7 @@ import { store } from "../state/store.js";
 import { priceOf } from "./checks.js";
 import { headlineOf } from "./figures.js";
 import { headlineName } from "./headline.js";
-import { metricTitle } from "./metric-list.js";
+import { lacksRegion, metricTitle } from "./metric-list.js";
 import { costText } from "./metric-text.js";
 
 /**
@@ -24,7 +24,7 @@ import { costText } from "./metric-text.js";
  * Whether a metric of a region was measured without one.
  * @param {MeasurementBody} measured
  */
-const lacksRegion = ({ findings }) => (findings ?? []).some(({ code }) => code.endsWith("_no_region"));
+const hadNoRegion = ({ findings }) => (findings ?? []).some(({ code }) => code.endsWith("_no_region"));
 
 /**
  * A finished measurement: its number, and whether it speaks against the map or for it.
@@ -32,7 +32,7 @@ const lacksRegion = ({ findings }) => (findings ?? []).some(({ code }) => code.e
  * @returns {CellState}
  */
 function doneState(measured) {
-  const unnamed = lacksRegion(measured);
+  const unnamed = hadNoRegion(measured);
   const text = unnamed ? t("checks.no_region") : headlineOf(measured).text;
   const kind = levelOf(measured) ?? "silent";
   const words = [t(kind === "silent" ? "checks.silent" : `trust.level.${kind}`), [unnamed ? "" : headlineName(measured.metric), text].filter(Boolean).join(" ")].join(", ");
@@ -49,7 +49,7 @@ function busyState({ status, done, total }) {
 }
 
 /**
- * What has not been measured: what it would cost.
+ * What has not been measured: what it would cost; or that it needs a region, and none is drawn.
  * @param {Cell} cell
  * @returns {CellState}
  */
@@ -57,6 +57,7 @@ function openState(cell) {
   const price = priceOf(cell);
   const { seconds = null, forwards = 0, gradients = 0 } = price ?? {};
   const free = price && !forwards && !gradients;
+  if (lacksRegion(cell.metric, cell.panel)) return { kind: "open", text: t("checks.no_region"), words: t("checks.open.region") };
   const text = free ? t("checks.free") : seconds === null ? "·" : format.duration(seconds);
   return { kind: "open", text, words: [t("checks.open.cell"), price ? costText(price) : null].filter(Boolean).join(", ") };
 }

@@ -24,9 +24,9 @@ import { costText } from "./metric-text.js";
  * @import { Cell } from "./checks.js"
  */
 
-/** @typedef {{ panel: Panel, head: HTMLElement, cells: Map<string, HTMLButtonElement> }} Line */
+/** What stands of one map: its head, and a cell for each metric. @typedef {{ panel: Panel, head: HTMLElement, cells: Map<string, HTMLButtonElement> }} Column */
 
-/** All maps by all metrics: what each would cost, one press that measures what is open, and what was found. */
+/** All metrics by all maps: what each would cost, one press that measures what is open, and what was found. */
 export class ChecksDialog extends View {
   /** @type {HTMLParagraphElement} */ context;
   /** @type {HTMLButtonElement} */ run;
@@ -37,8 +37,8 @@ export class ChecksDialog extends View {
   /** @type {HTMLDialogElement} */ dialog;
   /** @type {HTMLElement | null} */ opener;
 
-  /** @type {Map<string, Line>} */
-  #lines = new Map(); // by panel
+  /** @type {Map<string, Column>} */
+  #columns = new Map(); // by panel
   /** @type {Map<string, HTMLSpanElement>} */
   #costs = new Map(); // by metric
   #built = ""; // what the table was built of
@@ -99,55 +99,56 @@ export class ChecksDialog extends View {
 
   /** @param {string} id - of the panel */
   changed(id) {
-    const line = this.#lines.get(id);
-    if (Boolean(line) !== checkable().some((panel) => panel.id === id)) return this.arrangeTable();
-    if (line) this.renderLine(line);
+    const column = this.#columns.get(id);
+    if (Boolean(column) !== checkable().some((panel) => panel.id === id)) return this.arrangeTable();
+    if (column) this.renderColumn(column);
     return this.renderActions();
   }
 
-  /** The table anew, where there are other maps or columns than before. */
+  /** The table anew, where there are other maps or metrics than before, or another order. */
   arrangeTable() {
     const panels = checkable();
-    const columns = byCost();
-    const built = JSON.stringify([store.state.id, panels.map(({ id }) => id), columns]);
+    const order = byCost();
+    const built = JSON.stringify([store.state.id, panels.map(({ id }) => id), order]);
     if (built !== this.#built) {
       this.#built = built;
-      this.#costs = new Map(columns.map((metric) => [metric, el("span", { class: "muted" })]));
-      this.head.replaceChildren(el("th", { scope: "col" }, t("checks.map")), ...columns.map((metric) => this.columnHead(metric)));
-      this.#lines = new Map(panels.map((panel) => [panel.id, this.line(panel, columns)]));
-      this.body.replaceChildren(...[...this.#lines.values()].map(({ head, cells }) => el("tr", {}, head, ...[...cells.values()].map((button) => el("td", {}, button)))));
-      this.context.textContent = t("checks.about", { maps: panels.length, metrics: columns.length });
+      this.#costs = new Map(order.map((metric) => [metric, el("span", { class: "muted check-cost" })]));
+      this.#columns = new Map(panels.map((panel) => [panel.id, this.column(panel, order)]));
+      const columns = [...this.#columns.values()];
+      this.head.replaceChildren(el("th", { scope: "col" }, t("checks.metric")), ...columns.map(({ head }) => head));
+      this.body.replaceChildren(...order.map((metric) => el("tr", {}, this.rowHead(metric), ...columns.map(({ cells }) => el("td", {}, cells.get(metric))))));
+      this.context.textContent = t("checks.about", { maps: panels.length, metrics: order.length });
     }
     this.render();
     if (panels.length) this.askPrices();
   }
 
   /** @param {string} metric */
-  columnHead(metric) {
-    return el("th", { scope: "col", title: metricSummary(metric) }, el("span", {}, metricTitle(metric)), el("span", { class: "muted" }, headlineName(metric)), this.#costs.get(metric));
+  rowHead(metric) {
+    return el("th", { scope: "row", title: metricSummary(metric) }, el("span", {}, metricTitle(metric)), el("span", { class: "muted check-number" }, headlineName(metric)), " ", this.#costs.get(metric));
   }
 
   /**
    * @param {Panel} panel
-   * @param {string[]} columns
-   * @returns {Line}
+   * @param {string[]} order - of the metrics
+   * @returns {Column}
    */
-  line(panel, columns) {
+  column(panel, order) {
     const several = rowsWithPanels(store.state).length > 1;
     const about = [modelTitle(panel.model), panel.target && className(panel.target)].filter(Boolean).join(" · ");
-    const head = el("th", { scope: "row" }, el("span", {}, methodTitle(panel.method)), several ? el("span", { class: "muted" }, about) : null, el("span", { class: "muted check-brief" }));
-    const cells = new Map(columns.map((metric) => [metric, cellButton(() => openMetrics(panel.id, metric))]));
+    const head = el("th", { scope: "col" }, el("span", {}, methodTitle(panel.method)), several ? el("span", { class: "muted" }, about) : null, el("span", { class: "muted check-brief" }));
+    const cells = new Map(order.map((metric) => [metric, cellButton(() => openMetrics(panel.id, metric))]));
     return { panel, head, cells };
   }
 
   render() {
-    for (const line of this.#lines.values()) this.renderLine(line);
-    for (const [metric, node] of this.#costs) node.textContent = this.columnCost(metric);
+    for (const column of this.#columns.values()) this.renderColumn(column);
+    for (const [metric, node] of this.#costs) node.textContent = this.rowCost(metric);
     this.renderActions();
   }
 
-  /** @param {Line} line */
-  renderLine({ panel, head, cells }) {
+  /** @param {Column} column */
+  renderColumn({ panel, head, cells }) {
     for (const [metric, button] of cells) showCell(button, { panel: panel.id, metric });
     /** @type {Element} */ (head.lastElementChild).textContent = briefText(store.panel(panel.id)?.record?.metrics);
   }
@@ -156,7 +157,7 @@ export class ChecksDialog extends View {
    * What is still to be spent for a metric, in short.
    * @param {string} metric
    */
-  columnCost(metric) {
+  rowCost(metric) {
     const open = openCells([metric]);
     if (!open.length) return "";
     const { forwards, gradients } = this.sum(open);
@@ -175,13 +176,13 @@ export class ChecksDialog extends View {
     const { checks } = store.state;
     const busy = checks?.status === "running";
     const open = openCells();
-    const of = this.#lines.size * this.#costs.size;
+    const of = this.#columns.size * this.#costs.size;
     this.run.textContent = busy ? t("checks.cancel") : t(open.length === of ? "checks.run" : "checks.run.rest", { count: open.length });
     this.run.hidden = !busy && !open.length;
     this.run.disabled = !busy && this.#asking && open.every((cell) => priceOf(cell) === undefined); // which is the cheapest?
     this.csv.disabled = open.length === of;
     this.total.textContent = busy ? this.progressText() : open.length ? this.totalText(open) : t("checks.filled", { of });
-    if (busy) for (const [metric, node] of this.#costs) node.textContent = this.columnCost(metric);
+    if (busy) for (const [metric, node] of this.#costs) node.textContent = this.rowCost(metric);
   }
 
   progressText() {
@@ -215,10 +216,10 @@ export class ChecksDialog extends View {
     }
   }
 
-  /** Columns are in the order of their cost, which a new price may change. */
+  /** Metrics are in the order of their cost, which a new price may change. */
   priced() {
-    const columns = [...this.#costs.keys()].join();
-    if (columns !== byCost().join()) this.arrangeTable();
+    const order = [...this.#costs.keys()].join();
+    if (order !== byCost().join()) this.arrangeTable();
     else this.render();
   }
 
@@ -230,7 +231,7 @@ export class ChecksDialog extends View {
 
   save() {
     const name = gridFile(store.state, "csv");
-    const panels = [...this.#lines.values()].flatMap(({ panel }) => store.panel(panel.id) ?? []);
+    const panels = [...this.#columns.values()].flatMap(({ panel }) => store.panel(panel.id) ?? []);
     saveBlob(new Blob([csvOf(panels, [...this.#costs.keys()])], { type: "text/csv;charset=utf-8" }), name);
     announce(t("export.saved", { name }));
   }

@@ -44,6 +44,16 @@ export function settingsOf(id) {
 }
 
 /**
+ * Whether a metric is about a region, and none is drawn on this map.
+ * @param {string} id
+ * @param {string} panel - its id
+ */
+export function lacksRegion(id, panel) {
+  const names = settingsOf(id).map(({ name }) => name);
+  return names.includes("box") && names.includes("mask") && !drawnRegion(panel);
+}
+
+/**
  * The values that a metric is measured with unless told otherwise: the box or mask that is drawn, those of the last time,
  * the defaults.
  * @param {string} id

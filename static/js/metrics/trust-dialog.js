@@ -60,6 +60,7 @@ export class TrustDialog extends View {
   listen(signal) {
     store.watch(["metricsPanel", "panels"], () => this.follow(), signal);
     store.watch(["models", "methods"], () => this.panel && this.tellPanel(this.panel), signal);
+    store.watch(["classNames"], () => this.dialog.open && this.render(), signal);
     store.watchPanels((id) => id === this.#shown && this.render(), signal);
   }
 

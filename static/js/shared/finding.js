@@ -28,5 +28,5 @@ export function findingNode({ code, detail, values = {} }, kind = "trust.finding
   const names = [...(sentence ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   if (sentence === null || names.some((name) => values[name] === undefined || values[name] === null)) return el("span", { lang: "en" }, detail);
   const shown = Object.fromEntries(names.map((name) => [name, valueText(values[name])]));
-  return el("span", {}, filled(sentence, shown));
+  return el("span", {}, filled(sentence, shown).replaceAll(" %", "\u00a0%"));
 }

@@ -3,7 +3,7 @@
 
 import { arrayOf } from "../rendering/draw.js";
 import { t } from "../shared/texts.js";
-import { modelTitle } from "./models.js";
+import { className, modelTitle } from "./models.js";
 import { keyOf, placeOf, rowsOf, sameRow } from "./rows.js";
 import { store } from "./store.js";
 
@@ -73,7 +73,7 @@ export function shownOf(panel) {
  * @param {Panel} panel
  */
 export function differenceOf(previous, panel) {
-  const label = previous.target && previous.target.index !== panel.target?.index ? previous.target.label : null;
+  const label = previous.target && previous.target.index !== panel.target?.index ? className(previous.target) : null;
   const model = previous.model !== panel.model ? modelTitle(previous.model) : null;
   return t("previous.mark", { what: [label, model].filter(Boolean).join(" · ") || t("previous.parameters") });
 }

@@ -20,7 +20,7 @@ export class FirstSteps extends View {
     this.setAttribute("role", "note");
     this.setAttribute("aria-label", t("steps.title"));
     this.append(
-      el("p", { class: "small" }, t("steps.text")),
+      el("p", { class: "small" }, t(matchMedia("(hover: none)").matches ? "steps.text.touch" : "steps.text")),
       el("button", { type: "button", class: "link", "data-keys": true }, t("keys.open")), // opens the list of keys (offer-keys.js)
       iconButton("close", t("steps.close"), { onclick: () => this.close() }),
     );

@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from gradoscope.contract.experiments import (
     Axis,
     BarsData,
+    Cells,
     ContourData,
     ExperimentFinding,
     GraphData,
+    Grid,
+    GridGroup,
+    GridsData,
+    GridStep,
     HeatmapData,
     HistogramData,
     LinesData,
@@ -63,4 +68,20 @@ def others(bad: float) -> tuple[Figure, ...]:
             GraphData(nodes=[Node(id="n0", title="x", value=bad), Node(id="n1", title="+", inputs=["n0"], shares=[1])]),
         ),
         Figure("table", TableData(columns=["line", "value"], rows=[["a", 1.0], ["b", None]])),
+        Figure("grids", grids(bad)),
+    )
+
+
+def grids(bad: float) -> GridsData:
+    """Two grids in a group, one in another, and two steps that add."""
+    left, right = Grid(id="left", values=[[bad, 2.0]], border=1, outside="0"), Grid(id="right", values=[[3.0]])
+    total = Grid(id="total", values=[[1.0, 2.0]], sums=True)
+    steps = [
+        GridStep(
+            id="add", numbers={"value": value}, cells=[Cells(grid="total", rows=[0], columns=[at], added=[[value]])]
+        )
+        for at, value in enumerate((1.0, 2.0))
+    ]
+    return GridsData(
+        groups=[GridGroup(id="first", grids=[left, right]), GridGroup(id="second", grids=[total])], steps=steps
     )

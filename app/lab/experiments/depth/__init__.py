@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,9 @@ from ...experiment import Experiment, Paper, Parameters, Try
 
 Activation = Literal["sigmoid", "tanh", "relu", "leaky_relu", "gelu", "linear"]
 Initialisation = Literal["normal", "xavier", "he", "lecun", "orthogonal", "zeros"]
+
+
+Norm = Annotated[float, Field(ge=0)]
 
 
 class DepthParameters(Parameters):
@@ -21,6 +24,9 @@ class DepthParameters(Parameters):
     normalisation: Literal["none", "batch", "layer"] = Field("none", description="Before each activation.")
     residual: bool = Field(False, description="Each layer adds its input to its output.")
     loss: Literal["squared", "cross_entropy"] = Field("cross_entropy", description="Of ten outputs, random targets.")
+    measured: list[Norm] = Field(
+        [], max_length=200, description="Norms of another network's gradient, from its first layer to its last."
+    )
 
 
 class Depth(Experiment[DepthParameters]):

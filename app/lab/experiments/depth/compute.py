@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -54,22 +54,41 @@ def _numbers(parameters: DepthParameters, seen: Flow, predicted: Theory | None) 
     if predicted:
         found["predicted_forward"] = numbers(predicted.forward)
         found["predicted_ratio"] = finite(predicted.backward[0])
+    if len(parameters.measured) > 1 and parameters.measured[-1] > 0:
+        found["measured_ratio"] = finite(parameters.measured[0] / parameters.measured[-1])
     return found
 
 
 def _figures(parameters: DepthParameters, seen: Flow, predicted: Theory | None) -> tuple[Figure, ...]:
     last = float(seen.backward[:, -1].mean())
+    predicted_norms = [last * one for one in predicted.backward] if predicted else None
     return (
         _by_layer("forward", "mean_square", seen.forward, predicted.forward if predicted else None),
-        _by_layer(
-            "backward", "gradient", seen.backward, [last * one for one in predicted.backward] if predicted else None
-        ),
+        _by_layer("backward", "gradient", seen.backward, predicted_norms, further=_measured(parameters, last)),
         _by_layer("saturated", "share", seen.saturated, None, log=False),
         Figure("outputs", _histogram(parameters, seen)),
     )
 
 
-def _by_layer(name: str, axis: str, values: Tensor, predicted: list[float] | None, log: bool = True) -> Figure:
+def _measured(parameters: DepthParameters, last: float) -> list[Series]:
+    """The norms of another network, spread over as many layers and scaled so that both meet at the last one."""
+    norms, depth = parameters.measured, parameters.depth
+    if not norms or not norms[-1] > 0:
+        return []
+    step = (depth - 1) / (len(norms) - 1) if len(norms) > 1 else 0.0
+    places: list[Number] = [round(depth - step * i, 6) for i in reversed(range(len(norms)))]
+    scaled = numbers((last * (one / norms[-1]) for one in norms), positive=True)
+    return [Series(id="measured", x=places, y=scaled, style="points")]
+
+
+def _by_layer(
+    name: str,
+    axis: str,
+    values: Tensor,
+    predicted: list[float] | None,
+    log: bool = True,
+    further: Sequence[Series] = (),
+) -> Figure:
     """Mean over the networks, from the lowest to the highest of them."""
     layers: list[Number] = list(range(1, values.shape[1] + 1))
     lowest, highest = values.min(0)[0], values.max(0)[0]
@@ -79,6 +98,7 @@ def _by_layer(name: str, axis: str, values: Tensor, predicted: list[float] | Non
     ]  # fmt: skip
     if predicted is not None:
         series.append(Series(id="theory", x=layers, y=numbers(predicted, log), style="dashed"))
+    series += further
     return Figure(name, LinesData(x=Axis(id="layer"), y=Axis(id=axis, scale="log" if log else "linear"), series=series))
 
 

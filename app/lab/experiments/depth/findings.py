@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ....contract.experiments import ExperimentFinding, Verdict
@@ -9,6 +10,10 @@ from . import DepthParameters
 
 ORDER_ONE = 100.0
 """A ratio of two norms between 1/100 and 100 counts as one that gets through."""
+
+
+SAME_ORDER = 1.0
+"""Two ratios within this many powers of ten are of the same order."""
 
 
 def findings(parameters: DepthParameters, found: dict[str, Any]) -> tuple[ExperimentFinding, ...]:
@@ -24,6 +29,7 @@ def findings(parameters: DepthParameters, found: dict[str, Any]) -> tuple[Experi
         numbers = {"ratio": ratio, "factor": found["factor_per_layer"], "depth": depth}
         said.append(ExperimentFinding(id="through", verdict=through, numbers=numbers))
         said += _theory(found, ratio)
+    said += _measured(found, ratio)
     if parameters.activation in ("sigmoid", "tanh"):
         small: Verdict = "holds" if found["slope_bound"] < 1e-3 else "fails"
         numbers = {"steepest": found["steepest"], "bound": found["slope_bound"], "depth": depth}
@@ -34,6 +40,19 @@ def findings(parameters: DepthParameters, found: dict[str, Any]) -> tuple[Experi
         numbers = {"first": found["saturated"][0], "last": share, "depth": depth}
         said.append(ExperimentFinding(id="asleep", verdict=asleep, numbers=numbers))
     return tuple(said)
+
+
+def _measured(found: dict[str, Any], ratio: float | None) -> list[ExperimentFinding]:
+    """Whether the gradient of another network that was measured is of the same order at its first layer."""
+    measured = found.get("measured_ratio")
+    if measured is None or not ratio:
+        return []
+    near = measured > 0 and abs(math.log10(measured / ratio)) <= SAME_ORDER
+    return [
+        ExperimentFinding(
+            id="measured", verdict="holds" if near else "fails", numbers={"measured": measured, "ratio": ratio}
+        )
+    ]
 
 
 def _theory(found: dict[str, Any], ratio: float) -> list[ExperimentFinding]:

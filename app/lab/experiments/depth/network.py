@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -129,10 +130,16 @@ class Theory:
     backward: list[float]
 
 
+@cache
+def _quadrature() -> tuple[Tensor, Tensor]:
+    """Places, and weights that sum to 1: the mean of a function of a standard normal number."""
+    nodes, masses = (torch.from_numpy(one) for one in np.polynomial.hermite_e.hermegauss(200))
+    return nodes, masses / masses.sum()
+
+
 def theory(parameters: DepthParameters) -> Theory:
     """Gaussian integrals by Gauss–Hermite quadrature, layer by layer. Without normalisation and residual only."""
-    nodes, masses = (torch.from_numpy(one) for one in np.polynomial.hermite_e.hermegauss(200))
-    masses = masses / masses.sum()
+    nodes, masses = _quadrature()
     gain = weight_variance(parameters) * parameters.width
     forward, factors, mean_square = [], [], 1.0
     for _ in range(parameters.depth):

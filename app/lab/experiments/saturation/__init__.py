@@ -53,7 +53,7 @@ class Saturation(Experiment[SaturationParameters]):
 
     def cost(self, parameters: SaturationParameters) -> float:
         """Seconds: two short loops."""
-        return 0.03 + 2e-4 * parameters.steps
+        return 0.01 + 1e-5 * parameters.steps
 
 
 EXPERIMENT = Saturation()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -49,19 +50,45 @@ class Descent:
 
 
 def descend(activation: Activation, loss: str, weight: float, bias: float, rate: float, steps: int) -> Descent:
-    """Gradient descent on weight and bias, gradients by autograd; one more error and place than steps."""
-    both = torch.tensor([weight, bias], dtype=torch.float64, requires_grad=True)
-    rule = torch.optim.SGD([both], lr=rate)
-    found = Descent([], [], [])
-    for step in range(steps + 1):
-        z = both.sum()
-        found.places.append(float(z.detach()))
-        found.errors.append(abs(float(ACTIVATIONS[activation](z.detach())) - target(activation)))
-        if step == steps:
-            break
-        rule.zero_grad()
-        torch.autograd.backward(loss_of(activation, loss, z))
-        assert both.grad is not None
-        found.gradients.append(float(both.grad[0]))
-        rule.step()
-    return found
+    """Gradient descent on weight and bias; one more error and place than steps.
+
+    The input is 1, so ∂L/∂w = ∂L/∂b = ∂L/∂z. The steps take ∂L/∂z in closed form, thousands of them in no time; the
+    gradients that are told are autograd's at the places where the unit was, all in one pass.
+    """
+    derivative = _DERIVATIVES[activation, loss]
+    places = [weight + bias]
+    for _ in range(steps):
+        change = rate * derivative(places[-1])
+        weight, bias = weight - change, bias - change
+        places.append(weight + bias)
+    z = torch.tensor(places, dtype=torch.float64)
+    errors = (ACTIVATIONS[activation](z) - target(activation)).abs()
+    gradients = slope(lambda place: loss_of(activation, loss, place), z[:-1])
+    return Descent(errors.tolist(), gradients.tolist(), places)
+
+
+def _sigmoid(z: float) -> float:
+    """1/(1 + e⁻ᶻ), for any z without an overflow."""
+    small = math.exp(-abs(z))
+    return small / (1 + small) if z < 0 else 1 / (1 + small)
+
+
+def _squared_sigmoid(z: float) -> float:
+    a = _sigmoid(z)
+    return a * a * (1 - a)
+
+
+def _squared_tanh(z: float) -> float:
+    a = math.tanh(z)
+    return (a + 1) * (1 - a * a)
+
+
+_DERIVATIVES: dict[tuple[Activation, str], Callable[[float], float]] = {
+    ("sigmoid", "squared"): _squared_sigmoid,
+    ("tanh", "squared"): _squared_tanh,
+    ("relu", "squared"): lambda z: z if z > 0 else 0.0,
+    ("linear", "squared"): lambda z: z,
+    ("sigmoid", "cross_entropy"): _sigmoid,
+    ("tanh", "cross_entropy"): lambda z: 2 * _sigmoid(2 * z),
+}
+"""∂L/∂z in closed form."""

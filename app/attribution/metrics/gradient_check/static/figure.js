@@ -5,7 +5,9 @@ import { facts, ticksBetween } from "../../../js/metrics/metric-text.js";
 import { Chart } from "../../../js/shared/chart.js";
 import { el } from "../../../js/shared/dom.js";
 import * as format from "../../../js/shared/format.js";
+import { labAddress } from "../../../js/shared/lab-link.js";
 import { t } from "../../../js/shared/texts.js";
+import { store } from "../../../js/state/store.js";
 
 /**
  * @param {number} kinks
@@ -14,8 +16,21 @@ import { t } from "../../../js/shared/texts.js";
  */
 const kinkFact = (kinks, directions) => [t("trust.figure.gradient_check.kinks"), `${kinks} / ${directions}`];
 
-/** @param {any} measured */
-export function figure({ figures, parameters }) {
+/**
+ * The lab's check with the same difference and step, of a function with a kink where the score has one.
+ * @param {any} measured
+ * @param {any} panel
+ */
+const labLink = ({ figures, parameters }, { model, method }) => labAddress(
+  "gradient_check", { function: figures.kinks ? "relu" : "network", scheme: "central", step: parameters.step },
+  { kind: "check", model, place: method, explanation: store.state.id ?? "", target: "", said: "function", changed: false },
+);
+
+/**
+ * @param {any} measured
+ * @param {any} panel
+ */
+export function figure({ figures, parameters }, panel) {
   const { slopes, expected, relative_error: error, passed, kinks } = figures;
   const all = [...slopes, ...expected];
   const across = ticksBetween(Math.min(...expected), Math.max(...expected));
@@ -36,7 +51,7 @@ export function figure({ figures, parameters }) {
     [t("trust.figure.gradient_check.tolerance"), format.percent(parameters.tolerance)],
     ...(kinks ? [kinkFact(kinks, slopes.length)] : []),
     [t("trust.figure.gradient_check.result"), t(passed ? "trust.figure.gradient_check.passed" : "trust.figure.gradient_check.failed")],
-  ]));
+  ]), el("p", { class: "small" }, el("a", { href: labLink({ figures, parameters }, panel), target: "_blank", rel: "noopener" }, t("trust.figure.gradient_check.lab"))));
 }
 
 /**
