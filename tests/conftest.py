@@ -42,8 +42,8 @@ LONGEST = [f"tests/{name}.py" for name in (
 # Files whose tests ask the same server: one process of pytest takes them all, and starts it once.
 TOGETHER = {f"tests/{name}.py": server for server, names in {
     "server": (
-        "web/test_rest", "web/routes/test_flows", "web/routes/test_experiments", "client/test_client",
-        "client/test_experiments", "client/test_in_process", "web/test_runs",
+        "web/test_rest", "web/routes/test_flows", "web/routes/test_experiments", "web/test_runs", "client/test_client",
+        "client/test_experiments", "client/test_in_process",
     ),
     "quick_model_server": (
         "web/routes/test_measurements", "cli/test_main", "docs/test_snippets", "web/test_bad_pictures",
@@ -98,11 +98,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files begin, so that none is left over at the end while the other processes have nothing to do."""
-    for item in items:
-        if (servers := shared_servers(item)) and TOGETHER.get(item.location[0]) not in servers:
-            raise pytest.UsageError(
-                f"{item.location[0]} asks the fixture {servers}: name it in TOGETHER beside the others"
-            )
     items.sort(key=lambda item: LONGEST.index(name) if (name := item.location[0]) in LONGEST else len(LONGEST))
 
 

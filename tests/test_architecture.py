@@ -11,6 +11,8 @@ from pathlib import Path
 import grimp
 import pytest
 
+from tests.conftest import TOGETHER, shared_servers
+
 ROOT = Path(__file__).parent.parent
 FOR_TYPES = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..zoo.cards import Card"
 LINT = "from importlinter.cli import lint_imports_command as lint; lint(['--no-logo', '--no-cache'])"
@@ -74,3 +76,9 @@ def test_few_folders_each_with_its_purpose() -> None:
     for folder in entries:
         if folder.is_dir():
             assert (folder / "__init__.py").read_text("utf-8").startswith('"""'), f"what is {folder.name}/ for?"
+
+
+def test_files_that_ask_for_a_shared_server_are_listed_together(request: pytest.FixtureRequest) -> None:
+    """Of all that this run has collected. One that is not listed would start a server of its own."""
+    asked = {item.location[0]: servers for item in request.session.items if (servers := shared_servers(item))}
+    assert {file: servers for file, servers in asked.items() if TOGETHER.get(file) not in servers} == {}

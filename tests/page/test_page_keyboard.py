@@ -39,17 +39,6 @@ globalThis.stops = () => [
   && node.checkVisibility({ visibilityProperty: true }));
 """
 NAMES = "() => stops().map(node => (node.getAttribute('aria-label') ?? node.textContent.trim()) || node.outerHTML)"
-# Collects in `heard` each text of a live region, which a screen reader says aloud.
-HEARD = """
-globalThis.heard = [];
-new MutationObserver(records => {
-  for (const { target } of records) {
-    const line = (target.nodeType === 1 ? target : target.parentElement)?.closest('[role=status], [role=alert]');
-    const text = line?.textContent.trim();
-    if (text && text !== globalThis.heard.at(-1)) globalThis.heard.push(text);
-  }
-}).observe(document, { subtree: true, childList: true, characterData: true });
-"""
 # What moves: elements with a transition, an animation or smooth scrolling, and animations that run.
 MOTION = """() => {
   const lasting = text => text.split(',').some(each => parseFloat(each) > 0);
