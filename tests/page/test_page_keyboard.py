@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, TimeoutError, expect
 
-from tests.support.browser import EXPLANATIONS, LONG, Visit, module, visiting, with_fields
+from tests.support.browser import EXPLANATIONS, HEARD, LONG, Visit, module, visiting, with_fields
 
 expect.set_options(timeout=LONG)
 CHEAP = ["vanilla_gradient", "grad_cam"]

@@ -14,7 +14,7 @@ import torch
 from playwright.sync_api import Locator, expect
 from safetensors.torch import save_file
 
-from tests.support.browser import LONG, OPEN_OVER_PAGE, Visit, fields
+from tests.support.browser import HEARD, LONG, OPEN_OVER_PAGE, Visit, fields
 from tests.support.server import NO_ACCELERATION, Server
 
 expect.set_options(timeout=LONG)
@@ -126,8 +126,9 @@ def test_models_with_other_classes_are_matched_by_label(visit: Visit) -> None:
 
 def test_a_method_that_was_added_is_brought_into_view(visit: Visit) -> None:
     visit.page.set_viewport_size({"width": 1000, "height": 500})
+    visit.page.add_init_script(HEARD)
     visit.cat()
     visit.add_method("Input × gradient")
-    expect(visit.page.locator("#status")).to_have_text("Input × gradient added")
+    visit.page.wait_for_function("() => heard.includes('Input × gradient added')")
     visit.finished(7)
     expect(visit.page.locator("map-panel").nth(6)).to_be_in_viewport()

@@ -46,6 +46,17 @@ PIXELS = """canvas => {
   for (const word of words) sum = (Math.imul(sum, 31) + word) | 0;
   return { colours: new Set(words).size, sum, width: canvas.width };
 }"""
+# Collects in `heard` each text of a live region, which a screen reader says aloud.
+HEARD = """
+globalThis.heard = [];
+new MutationObserver(records => {
+  for (const { target } of records) {
+    const line = (target.nodeType === 1 ? target : target.parentElement)?.closest('[role=status], [role=alert]');
+    const text = line?.textContent.trim();
+    if (text && text !== globalThis.heard.at(-1)) globalThis.heard.push(text);
+  }
+}).observe(document, { subtree: true, childList: true, characterData: true });
+"""
 BY_COLOUR = ("color-contrast", "link-in-text-block")  # axe's rules that look at colours
 OPEN_OVER_PAGE = "dialog[open], [popover]:popover-open"
 AXE = """async ([within, options]) => {
