@@ -34,7 +34,12 @@ def test_the_layers_of_lite0(server):
     assert len(activations) == 33
     assert all(0 < layer["dead"] < 1 and 0 <= layer["saturated"] < 1 for layer in activations)
     (pool,) = [layer for layer in layers if layer["pooling"]]
+    excerpt = pool["pooling"].pop("excerpt")
     assert pool["pooling"] == {"how": "average", "received": 1, "map": [[1.0] * 7] * 7}
+    values = np.array(excerpt["values"])
+    assert values.shape == (7, 7)  # the whole map of one channel, for one window covers it
+    assert values.max() > 0
+    assert (excerpt["row"], excerpt["column"], excerpt["kernel"], excerpt["padding"]) == (0, 0, None, 0)
     codes = [finding["code"] for finding in flow["findings"]]
     assert codes[0] == "flow_arrives_largest"
     assert "flow_vanishes" not in codes
