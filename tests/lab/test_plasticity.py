@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from gradoscope.lab.experiments.plasticity import Algorithm, PlasticityParameters
-from gradoscope.lab.experiments.plasticity.findings import fifths
+from gradoscope.lab.experiments.plasticity.findings import MARGIN, _keeps, fifths
 from gradoscope.lab.experiments.plasticity.learners import ALGORITHMS, Learners
 from gradoscope.lab.experiments.plasticity.measures import Record, effective_rank, weight_size
 from gradoscope.lab.experiments.plasticity.problem import BITS, FLIPPING, UNITS, Problem
@@ -307,3 +307,16 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         PlasticityParameters(**wrong)
     assert refused.value.errors()[0]["loc"] == (next(iter(wrong)),)
+
+
+@pytest.mark.parametrize(
+    ("rise", "spread", "verdict"),
+    [(0.2, 0.01, "fails"), (0.0, 0.01, "holds"), (0.02, 0.01, "fails"), (-0.2, 0.01, "holds"), (0.03, 0.2, "depends"),
+     (0.0, 0.2, "depends")],
+)  # fmt: skip
+def test_no_proven_rise_is_no_proof_that_there_is_none(rise: float, spread: float, verdict: str) -> None:
+    late = torch.tensor([[rise - spread, rise, rise, rise + spread]])
+    found = _keeps("backprop", 0, torch.zeros(1, 4), late)
+    low, high = (float(found.numbers[f"change_{end}"]) for end in ("low", "high"))  # type: ignore[arg-type]
+    assert found.verdict == verdict
+    assert verdict == ("fails" if low > 0 else "holds" if high < MARGIN else "depends")
