@@ -19,7 +19,18 @@ import pytest
 from gradoscope.web import texts
 from playwright.sync_api import Browser, Locator, Route, expect
 
-from tests.support.browser import CAT, EXPLANATIONS, LONG, OPEN_OVER_PAGE, Visit, cheaply, events, slowly, visiting
+from tests.support.browser import (
+    CAT,
+    EXPLANATIONS,
+    FETCHES,
+    LONG,
+    OPEN_OVER_PAGE,
+    Visit,
+    cheaply,
+    events,
+    slowly,
+    visiting,
+)
 
 expect.set_options(timeout=LONG)
 CHEAP = ["vanilla_gradient", "guided_backprop", "grad_cam"]
@@ -139,7 +150,7 @@ def broken_off(record: Any) -> str:
 
 def downloadable(route: Route) -> None:
     """The catalogue of a server that may download weights."""
-    answer = route.fetch()
+    answer = route.fetch(max_retries=FETCHES)
     route.fulfill(response=answer, json=answer.json() | {"downloads": "cards"})
 
 

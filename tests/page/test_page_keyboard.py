@@ -20,7 +20,9 @@ FOCUSED = """() => {
   const node = document.activeElement;
   if (!node || node === document.body) return null;
   const drawn = node.matches('.segment input') ? node.nextElementSibling : node;
-  const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(drawn);
+  // A ring around the words of a button is drawn beside it.
+  const ring = getComputedStyle(node, '::after').outlineStyle === 'none' ? [drawn] : [node, '::after'];
+  const { outlineStyle, outlineWidth, outlineColor } = getComputedStyle(...ring);
   const [box] = node.getClientRects(); // a link may go over two lines
   const middle = [(Math.max(box.left, 0) + Math.min(box.right, innerWidth)) / 2, (box.top + box.bottom) / 2];
   const top = document.elementFromPoint(...middle);

@@ -19,7 +19,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Route, expect
 from safetensors.torch import save, save_file
 
-from tests.support.browser import LONG, Visit, fields, visiting
+from tests.support.browser import FETCHES, LONG, Visit, fields, visiting
 from tests.support.server import NO_ACCELERATION, Server
 from tests.support.weight_host import COMMIT, Host, weight_host
 
@@ -264,7 +264,7 @@ def test_a_download_that_fails_says_why(visit: Visit) -> None:
 
 def test_where_downloads_are_not_allowed_the_command_is_shown(visit: Visit) -> None:
     def without(route: Route) -> None:
-        answer = route.fetch()
+        answer = route.fetch(max_retries=FETCHES)
         route.fulfill(response=answer, json=answer.json() | {"downloads": "none"})
 
     visit.page.route(MODELS, without)

@@ -17,7 +17,7 @@ from gradoscope.web import texts
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Route, expect
 
-from tests.support.browser import LONG, Visit, visiting
+from tests.support.browser import FETCHES, LONG, Visit, visiting
 
 expect.set_options(timeout=LONG)
 SIDE = 128  # of the input: a third of the pixels of the model's own size
@@ -238,7 +238,7 @@ def test_a_verdict_is_grouped_and_leads_to_its_reasons(visit: Visit, record: Any
     assert httpx.post(f"{panel}/metrics", data=asked, timeout=300).status_code == 200
 
     def answer_with_findings(route: Route) -> None:
-        answer = route.fetch()
+        answer = route.fetch(max_retries=FETCHES)
         body = answer.json()
         found = body["panels"][0]["metrics"]
         for metric in found.values():

@@ -26,6 +26,7 @@ CAT = SAMPLES / "cat.jpg"
 SIX = 6
 LONG = 90_000  # timeout in milliseconds for what a slow machine computes
 EXPLANATIONS = "**/api/v1/explanations"
+FETCHES = 3  # tries of a request that is passed on: the server may just then close a connection that was idle
 SPARE = 6  # contexts that are kept for later visits
 FLAGS = [
     "--no-sandbox",
