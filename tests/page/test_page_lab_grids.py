@@ -185,7 +185,7 @@ def test_what_arrives_is_edited_and_is_ones_again_when_the_output_changes(lab: G
     lab.page.go_back()
     lab.until("padding", 0)
     assert lab.last["upstream"] == [[0, 1], [1, 1]]
-    lab.control("upstream").get_by_role("button", name="All ones").click()
+    lab.control("upstream").get_by_role("button", name="Default numbers").click()
     lab.until("upstream", [])
 
 

@@ -116,7 +116,7 @@ export class Plot {
  * @param {number} width
  */
 export function keyOf(entries, width) {
-  let [x, y] = [0, 4];
+  let [x, y] = [0, 7]; // Chinese letters reach higher than others
   const nodes = entries.flatMap(({ title, className }) => {
     const [text] = linesOf(title, width - SWATCH, 1);
     const long = SWATCH + widthOf(text);

@@ -18,7 +18,10 @@ class DropoutParameters(Parameters):
     layers: int = Field(0, ge=0, le=3, description="Hidden layers between these units and the softmax.")
     activation: Literal["relu", "tanh"] = Field("relu", description="Of the hidden layers.")
     mask: list[Annotated[list[Bit], Field(max_length=MOST_UNITS)]] = Field(
-        [], max_length=1, description="The mask whose backward pass is shown, [[1, 0, …]]; what is left out is drawn."
+        [],
+        max_length=1,
+        description="The mask whose backward pass is shown, [[1, 0, …]]; what is left out is drawn.",
+        json_schema_extra={"follows": ["units"]},
     )
     nets: int = Field(8, ge=2, le=12, description="Networks that are trained apart and averaged (bagging).")
     samples: int = Field(300, ge=20, le=400, description="Samples that each network is trained on.")
