@@ -34,6 +34,9 @@ SHOWN = [id for id in MORE if "run" in FACTS[id]]
 REFUSED = [id for id in MORE if "refused" in FACTS[id]]
 CHEAP = 120  # evaluations that a test may spend; what needs more is marked slow
 SIDE = 224
+# Guided integrated gradients move the values with the smallest gradients first, and where many are as good as equal,
+# rounding decides which: 1e-6 more or less on the picture leaves a map with a correlation of 0.83 (on Lite0).
+BY_CORRELATION = {"guided_integrated_gradients": 0.7}
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,10 @@ def test_the_map_is_what_the_method_computes(classifier: Classifier, cat: torch.
     expected = np.asarray(colourise(values, "inferno", scale), np.float32)
     assert shipped.shape == expected.shape == (SIDE, SIDE, 3)
     luma = [picture @ np.array([0.299, 0.587, 0.114]) for picture in (shipped, expected)]
-    assert np.abs(luma[0] - luma[1]).mean() < max(2, 0.25 * luma[1].std())
+    if id in BY_CORRELATION:
+        assert np.corrcoef(luma[0].ravel(), luma[1].ravel())[0, 1] > BY_CORRELATION[id]
+    else:
+        assert np.abs(luma[0] - luma[1]).mean() < max(2, 0.25 * luma[1].std())
     for count, key in (("gradients", "gradient_evaluations"), ("forwards", "forward_evaluations")):
         assert run[count] == attribution.diagnostics.get(key, 0)
 
