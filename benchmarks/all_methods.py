@@ -58,7 +58,7 @@ def warm_up(server: Server) -> None:
     while len(used) < WARM_UPS and (len(used) < 8 or len(set(used[-8:])) > 1):
         files = {"image": ("p.png", noise_picture(1000 + len(used)), "image/png")}
         answer = server.http.post(f"{API}/explanations", files=files, data=data, timeout=600).raise_for_status()
-        used.append(answer.json()["panels"][0]["engine"]["backend"])
+        used.append(answer.json()["panels"][0]["diagnostics"]["engine"]["backend"])
         time.sleep(1)
 
 
