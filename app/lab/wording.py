@@ -48,11 +48,6 @@ def all_worded() -> Mapping[str, Worded]:
     return MappingProxyType({**experiments(), RUN.id: RUN})
 
 
-def folder(one: Worded) -> Path:
-    """The folder that holds its code, texts, template and script."""
-    return one.folder
-
-
 def words(one: Worded, language: str = FALLBACK) -> Words:
     """Its texts by their short keys; English where the language has none."""
     return _words(one.folder, language)

@@ -14,7 +14,7 @@ from gradoscope.contract.experiments import KIND_OF, Axis
 from gradoscope.contract.jobs import RunExperiment
 from gradoscope.lab.arguments import as_json, checked_parameters
 from gradoscope.lab.registry import experiments
-from gradoscope.lab.wording import PLACEHOLDER, described, folder, words
+from gradoscope.lab.wording import PLACEHOLDER, described, words
 from gradoscope.pipeline.experiment import experiment
 
 LANGUAGES = ("en", "zh")
@@ -52,7 +52,7 @@ def test_ids_orders_and_folders_are_unique():
     assert len({one.order for one in known.values()}) == len(known)
     for id, one in known.items():
         assert re.fullmatch("[a-z][a-z0-9_]*", id)
-        assert folder(one).name == id
+        assert one.folder.name == id
 
 
 @by_id
@@ -86,7 +86,7 @@ def test_importing_the_declarations_imports_no_torch():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_everything_has_words(id, language, results):
     one, result = experiments()[id], results(id)
-    own = json.loads((folder(one) / "texts" / f"{language}.json").read_text("utf-8"))
+    own = json.loads((one.folder / "texts" / f"{language}.json").read_text("utf-8"))
     missing = sorted(set(keys_of(one, result)) - set(own))
     assert not missing
     assert all(text.strip() for text in own.values())
@@ -164,7 +164,7 @@ def finished(id, asked, seed=0):
 @by_id_with_result
 def test_the_script_runs_alone_and_prints_the_same_numbers(id, results, warm_python, tmp_path):
     """In another folder, without this package: it needs PyTorch alone."""
-    file = folder(experiments()[id]) / "script.py"
+    file = experiments()[id].folder / "script.py"
     text = file.read_text("utf-8")
     assert "gradoscope" not in text
     assert len(text.splitlines()) <= 60
@@ -202,6 +202,6 @@ def test_a_script_that_fails_or_uses_this_package_is_noticed(warm_python, tmp_pa
 
 @by_id
 def test_the_formula_is_mathml(id):
-    text = (folder(experiments()[id]) / "templates" / "formula.html").read_text("utf-8")
+    text = (experiments()[id].folder / "templates" / "formula.html").read_text("utf-8")
     assert "<math" in text
     assert "<script" not in text

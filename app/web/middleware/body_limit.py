@@ -9,10 +9,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...contract.problems import MalformedRequest, Problem, TooLarge, TooSlow, Unprocessable
+from ...lab.runs.record import MAX_BYTES as RUN_BYTES
 from .problems import StopOnProblem, problem_response
 
 # by path, in bytes: whoever signs in sends a key; the file of a run, with the form around it
-SMALL_BODIES = {"/api/v1/session": 4096, "/api/v1/runs": 4 * 2**20 + 4096}
+SMALL_BODIES = {"/api/v1/session": 4096, "/api/v1/runs": RUN_BYTES + 4096}
 # bytes: neither such a form nor JSON holds a picture, and parsing it takes much longer than receiving it
 MAX_URLENCODED = MAX_JSON = 2**20
 PIECE = 32 * 1024  # bytes that the application parses at once; then others have their turn
