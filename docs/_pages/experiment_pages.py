@@ -8,7 +8,7 @@ from typing import Any
 from gradoscope.lab.arguments import as_json
 from gradoscope.lab.experiment import Experiment
 from gradoscope.lab.registry import experiments
-from gradoscope.lab.wording import folder, schema, words
+from gradoscope.lab.wording import schema, words
 from tables import bounds_of, table, type_of
 
 
@@ -32,7 +32,7 @@ def _section(one: Experiment[Any]) -> str:
         "\n".join(
             ["What to try:", "", *(f"- {known[f'try.{tried.id}']}: {_command(one, tried)}" for tried in one.tries)]
         ),
-        f"```python\n{(folder(one) / 'script.py').read_text('utf-8')}```",
+        f"```python\n{(one.folder / 'script.py').read_text('utf-8')}```",
     ]
     return "\n\n".join(parts) + "\n"
 
