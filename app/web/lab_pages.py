@@ -17,6 +17,7 @@ from ..lab.experiment import Experiment
 from ..lab.registry import FOLDER, experiments
 from ..pipeline.presentation import FALLBACK
 from ..pipeline.texts import texts
+from .formulas import in_parts
 
 SLIDER_STEPS = 100  # about so many places has the slider of a number that is no whole one
 LOG_RATIO = 1000  # a slider whose ends are further apart than this is logarithmic
@@ -24,6 +25,7 @@ LOG_RATIO = 1000  # a slider whose ends are further apart than this is logarithm
 Schema = Mapping[str, Any]
 # A letter with an index, as texts write it: W_k, ∂s_T
 INDEXED = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9])(?![A-Za-z0-9_])")
+DERIVATIVE = re.compile(r"([‖|]?∂\w+/∂\w+[‖|]?|φ′\(\w\))", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -118,18 +120,22 @@ def lab_pages() -> list[LabPage]:
 
 
 def subscripts(text: str) -> Markup:
-    """A text as HTML in which the k of W_k stands below the line."""
-    return Markup(INDEXED.sub(r"\1<sub>\2</sub>", str(escape(text))))
+    """A text as HTML in which the k of W_k stands below the line, and a derivative is not broken into two lines."""
+    whole = DERIVATIVE.sub(r'<span class="whole">\1</span>', str(escape(text)))
+    return Markup(INDEXED.sub(r"\1<sub>\2</sub>", whole))
 
 
 def lab_template(id: str, name: str) -> str | None:
-    """The text of a template of an experiment."""
+    """The text of a template of an experiment; a formula in its parts, so that it can be broken on a phone."""
     return _read(FOLDER / id / "templates" / name) if id in experiments() else None
 
 
 @cache
 def _read(file: Path) -> str | None:
-    return file.read_text("utf-8") if file.is_file() else None
+    if not file.is_file():
+        return None
+    text = file.read_text("utf-8")
+    return in_parts(text) if file.name == "formula.html" else text
 
 
 def controls(schema: Schema) -> list[Control]:

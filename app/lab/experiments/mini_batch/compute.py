@@ -110,6 +110,7 @@ def _weights(parameters: MiniBatchParameters) -> Figure:
     right = [1 / sum(parameters.sizes)] * len(places)
     data = BarsData(
         labels=[str(size) for size in parameters.sizes],
+        x=Axis(id="part_size"),
         y=Axis(id="weight", scale="log"),
         series=[
             Series(id="accumulated", x=places, y=numbers(sample_weights(parameters.sizes, parameters.reduction))),
