@@ -31,7 +31,7 @@ const legend = (series, width) => keyOf(series.length > 1 ? series.map((each, pl
  */
 function heightScale(values, log) {
   const [low] = extent(values, log) ?? [1];
-  return scaleOf(log ? [...values, low / 2] : values, { log, zero: !log });
+  return scaleOf(log ? [...values, low / 2] : values, { log, tight: log, zero: !log });
 }
 
 /**

@@ -18,7 +18,7 @@ import { number, powerOfTen, trimmed } from "../shared/format.js";
 const FEW_DECADES = 2; // an axis of fewer has ticks between the powers of ten too
 const FEW_TICKS = 3;
 const BETWEEN = [[1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]]; // from sparse to dense
-const NEAR = 0.03; // of an axis: it ends at a tick that is so near beyond its values
+const NEAR = 0.01; // of an axis: it ends at a tick that is so near beyond its values
 
 /**
  * A round distance between ticks: 1, 2 or 5 times a power of ten.
@@ -46,7 +46,7 @@ function labelled(values, step) {
 }
 
 /**
- * The ends of a tight axis: at a tick that is next to its values, so that 0.003 to 0.997 shows 0 and 1.
+ * The ends of an axis of lines: at a tick that is next to its values, so that 0.003 to 0.997 shows 0 and 1.
  * @param {number} low
  * @param {number} high
  * @param {number} step
@@ -61,13 +61,14 @@ function rounded(low, high, step) {
 /**
  * @param {number} low
  * @param {number} high
- * @param {{ count?: number, tight?: boolean }} [options] tight: the axis ends at its values, not at ticks
+ * @param {{ count?: number, tight?: boolean, rounds?: boolean }} [options] tight: the axis ends at its values, not at
+ *   ticks; rounds: but at a tick that is very near
  * @returns {Scale}
  */
-export function linearScale(low, high, { count = 5, tight = false } = {}) {
+export function linearScale(low, high, { count = 5, tight = false, rounds = false } = {}) {
   if (low === high) [low, high] = low === 0 ? [0, 1] : [Math.min(0, 2 * low), Math.max(0, 2 * low)];
   const step = tickStep(high - low, count);
-  if (tight) [low, high] = rounded(low, high, step);
+  if (rounds) [low, high] = rounded(low, high, step);
   const first = tight ? Math.ceil(low / step - 1e-9) : Math.floor(low / step + 1e-9);
   const last = tight ? Math.floor(high / step + 1e-9) : Math.ceil(high / step - 1e-9);
   const values = Array.from({ length: last - first + 1 }, (_, index) => Number(((first + index) * step).toPrecision(12)));
@@ -152,16 +153,16 @@ export function extent(values, log = false) {
 /**
  * The axis of these values. A linear one that begins near zero begins at it.
  * @param {(number | null | undefined)[]} values
- * @param {{ log?: boolean, count?: number, tight?: boolean, zero?: boolean }} [options]
+ * @param {{ log?: boolean, count?: number, tight?: boolean, rounds?: boolean, zero?: boolean }} [options]
  */
-export function scaleOf(values, { log = false, count = 5, tight = false, zero = false } = {}) {
+export function scaleOf(values, { log = false, count = 5, tight = false, rounds = false, zero = false } = {}) {
   const found = extent(values, log);
   if (!found) return log ? logScale(0.1, 10, { count }) : linearScale(0, 1, { count });
   let [low, high] = found;
   if (log) return logScale(low, high, { count, tight });
   if (zero || (!tight && low > 0 && low < 0.6 * high)) low = Math.min(0, low);
   if (zero || (!tight && high < 0 && high > 0.6 * low)) high = Math.max(0, high);
-  return linearScale(low, high, { count, tight });
+  return linearScale(low, high, { count, tight, rounds });
 }
 
 /**
