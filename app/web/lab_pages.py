@@ -33,9 +33,9 @@ class Control:
     """How one parameter is set. `kind`: number, switch, choice, text, numbers (a list), point (a pair), grid, values.
 
     `low` and `high` bound a number, or say how many numbers a list has. The `other` of a choice is the control of a
-    number that may stand in the place of the choices. A grid has `low` to `high` rows, `columns` from and to, and
-    `cell` holds each of its numbers to its bounds; one that `follows` other parameters has a size that they determine
-    (NAME, or NAME=VALUE where only that one value matters).
+    number that may stand in the place of the choices. A grid has `low` to `high` rows, `columns` from and to; `cell`
+    holds each number of a grid or a list to its bounds. A grid that `follows` other parameters has a size that they
+    determine (NAME, or NAME=VALUE where only that one value matters).
     """
 
     name: str
@@ -192,7 +192,8 @@ def _one_way(name: str, schema: Schema, initial: Any, optional: bool) -> Control
             return _grid(name, schema, inner or {}, initial)
         pair = len(schema.get("prefixItems", ())) == 2 or schema.get("minItems") == schema.get("maxItems") == 2
         least, most = schema.get("minItems", 0), schema.get("maxItems")
-        return Control(name, "point" if pair else "numbers", initial, least, most, optional=optional)
+        cell = _one_way(name, inner, None, False) if inner and not pair else None
+        return Control(name, "point" if pair else "numbers", initial, least, most, optional=optional, cell=cell)
     if kind == "object":
         return Control(name, "values", initial)
     return Control(name, "text", initial, length=schema.get("maxLength"), optional=optional)

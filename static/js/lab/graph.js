@@ -18,7 +18,7 @@ const ROW = 92;
 const EDGE = 12;
 const GAP = 26; // between two edges that join the same nodes
 
-/** @typedef {{ width: number, narrow: boolean }} Box of a node: on a phone its gradient stands without the word */
+/** @typedef {{ width: number, narrow: boolean }} Box of a node: where room is scarce its gradient stands without the word */
 
 /** @typedef {{ from: GraphNode, to: GraphNode, share: number | null, order: number, bend: number }} Edge */
 
@@ -121,8 +121,11 @@ function boxFor(computation, narrow) {
 export function drawGraph({ nodes }, width) {
   const computation = new Computation(nodes);
   const { placeOf, between, columns, rows } = layOut(nodes);
-  const box = boxFor(computation, isNarrow(width));
-  const least = box.width + EDGE + Math.max(...computation.edges.map(({ share }) => shareWidth(share)), 2 * EDGE);
+  const room = EDGE / 2 + Math.max(...computation.edges.map(({ share }) => shareWidth(share)), 2 * EDGE);
+  const full = boxFor(computation, false);
+  const narrow = isNarrow(width) || full.width * columns + room * (columns - 1) + 2 * EDGE > width;
+  const box = narrow ? boxFor(computation, true) : full;
+  const least = box.width + room;
   const apart = columns > 1 ? Math.max(least, Math.min(FARTHEST, (width - box.width - 2 * EDGE) / (columns - 1))) : least;
   const size = { width: Math.max(width, box.width + 2 * EDGE + apart * (columns - 1)), height: BOX.height + 2 * EDGE + 24 + ROW * (rows - 1) };
   /** @type {(place: import("./graph-layout.js").Place) => Point} */
