@@ -232,7 +232,7 @@ def test_each_initialisation_is_a_network_of_its_own_with_the_other_settings_as_
         )
         ratio = float(first.norm() / last.norm())
         assert rows[name][:2] == pytest.approx([ratio, ratio ** (1 / 11)], rel=1e-9)
-        assert rows[name][2] == pytest.approx(float((h**2).mean()), rel=1e-9)
+        assert rows[name][2] == pytest.approx(float((h.detach() ** 2).mean()), rel=1e-9)
         assert found.numbers["initialisations"][name] == rows[name][0]
     assert rows["zeros"][:3] == [None, None, 0]
 
