@@ -54,9 +54,12 @@ def of_training(parameters: MiniBatchParameters, found: dict[str, Any]) -> tuple
     sizes = {"small_batch": parameters.small_batch, "large_batch": parameters.large_batch}
     numbers = {"small": small, "large": large, "samples": found["samples"]} | sizes
     said = [ExperimentFinding(id="by_sample", verdict=near, numbers=numbers)]
-    small, large = found["small_at_updates"], found["large_at_updates"]
+    small, large = found["small_early"], found["large_early"]  # in the end both may have come as far as they can
     if small is not None and large is not None:
         better: Verdict = "holds" if large < (1 - NEAR) * small else "fails"
-        numbers = {"small": small, "large": large, "updates": parameters.updates} | sizes
+        ends = {"small_end": found["small_at_updates"], "large_end": found["large_at_updates"]}
+        numbers = (
+            {"early": found["early"], "small": small, "large": large, "updates": parameters.updates} | ends | sizes
+        )
         said.append(ExperimentFinding(id="by_update", verdict=better, numbers=numbers))
     return tuple(said)
