@@ -118,8 +118,8 @@ export class Matrix {
     input.addEventListener("change", () => {
       const typed = numberIn(input.value);
       if (Number.isFinite(typed)) return set(typed, true);
-      write(input, this.#values[y][x]); // it keeps its number
-      return announce(t("lab.page.cell.kept", { value: input.value }));
+      announce(t("lab.page.cell.kept", { value: input.value }));
+      return write(input, this.#values[y][x]);
     });
     input.addEventListener("keydown", (event) => {
       const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
