@@ -6,14 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from . import translated_pointwise, translated_shapes, translated_windows  # noqa: F401 (they fill the table)
+from . import (  # noqa: F401 (they fill the table)
+    translated_convolutions,
+    translated_pointwise,
+    translated_shapes,
+    translated_windows,
+)
 from .runtime import op, ov
+from .simplification import simplified
 from .tape import Tape, TapeOperation, Unsupported, Value
 from .translation import TRANSLATORS
 
 
 def graph_of(tape: Tape) -> ov.Model:
     """The OpenVINO model of a tape. Raises `Unsupported` for an unknown operation or an unknown form of one."""
+    tape = simplified(tape)
     parameters = [op.parameter(list(value.shape), np.float32) for value in tape.inputs]
     nodes: dict[int, Any] = {v.number: p.output(0) for v, p in zip(tape.inputs, parameters, strict=True)}
     for operation in tape.operations:
