@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .runtime import op
 from .tape import Unsupported
-from .translation import Translator, channelwise, integers, node, shape_of, translates
+from .translation import Translator, channelwise, integers, is_broadcast, node, shape_of, translates
 
 SOFTPLUS_THRESHOLD = 20  # PyTorch's default
 
@@ -20,6 +20,8 @@ def _binary(make: Callable[[Any, Any], Any]) -> Translator:
     """The translation of an operation on two operands, either of which may be a number."""
 
     def translate(a: Any, b: Any, alpha: float = 1) -> Any:
+        if isinstance(b, (int, float)) and is_broadcast(a):  # before the values are repeated, not after
+            return op.broadcast(translate(a.get_node().input_value(0), b, alpha), integers(shape_of(a)))
         return make(node(a), node(b) if alpha == 1 else op.multiply(node(b), node(alpha)))
 
     return translate
