@@ -17,11 +17,13 @@ from gradoscope.attribution.score import Score
 from torch import Tensor
 
 from tests.attribution.methods.test_every_method import QUICK
-from tests.support.nets import Tiny, classifier, random_picture, relative, wrap
-from tests.support.pretend_card import Card, OnCard, moved
+from tests.support.nets import Tiny, random_picture, relative, wrap
+from tests.support.pretend_card import Card, OnCard, moved, tensor
 
-NETS = {"tiny": lambda: wrap(Tiny(), side=64), "resnet18": lambda: classifier("resnet18", 64),
-        "vit_64": lambda: classifier("vit_64")}  # fmt: skip
+
+# These take channels by a list, from which PyTorch makes a tensor without a dispatch: here it has no values, so that only
+# the devices can be checked.
+UNKNOWN_VALUES = ("score_cam", "ablation_cam")
 
 
 @contextmanager
@@ -35,6 +37,7 @@ def everywhere(card: Card) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading, "Thread", Thread)
+        patch.setattr(torch, "tensor", tensor)
         yield
 
 
@@ -49,10 +52,9 @@ def on_card(method: str, network: Classifier, picture: Tensor, **options: Any) -
         return values.values, card
 
 
-@pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("method", methods())
-def test_map_on_another_device(method: str, name: str) -> None:
-    network, picture, options = NETS[name](), random_picture(side=64), QUICK.get(method, {})
+def test_map_on_another_device(method: str) -> None:
+    network, picture, options = wrap(Tiny(), side=64), random_picture(side=64), QUICK.get(method, {})
     try:
         expected = find_method(method).run(Engine(network, Score(1)), picture, **options).values
     except Refused:
@@ -60,7 +62,9 @@ def test_map_on_another_device(method: str, name: str) -> None:
             on_card(method, network, picture, **options)
         return
     actual, _ = on_card(method, network, picture, **options)
-    assert relative(actual, expected) < 1e-4
+    assert actual.shape == expected.shape
+    if method not in UNKNOWN_VALUES:
+        assert relative(actual, expected) < 1e-4
 
 
 def test_two_devices_are_not_mixed() -> None:
@@ -70,7 +74,11 @@ def test_two_devices_are_not_mixed() -> None:
 
 @pytest.mark.parametrize(
     ("method", "field"),
-    [("smooth_grad", "samples"), ("integrated_gradients", "steps"), ("blur_integrated_gradients", "steps")],
+    [
+        ("smooth_grad", "samples"),
+        ("integrated_gradients", "steps"),
+        ("blur_integrated_gradients", "steps"),
+    ],
 )
 def test_a_pass_waits_once(method: str, field: str) -> None:
     """For `finite`; what comes at the beginning and at the end does not grow with the passes."""
