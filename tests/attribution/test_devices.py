@@ -20,10 +20,9 @@ from tests.attribution.methods.test_every_method import QUICK
 from tests.support.nets import Tiny, random_picture, relative, wrap
 from tests.support.pretend_card import Card, OnCard, moved, tensor
 
-
-# These take channels by a list, from which PyTorch makes a tensor without a dispatch: here it has no values, so that only
-# the devices can be checked.
-UNKNOWN_VALUES = ("score_cam", "ablation_cam")
+# These take channels by a list, from which PyTorch makes a tensor without a dispatch: on a pretended device it has no
+# values.
+INDEXING_BY_LISTS = ("score_cam", "ablation_cam")
 
 
 @contextmanager
@@ -52,7 +51,7 @@ def on_card(method: str, network: Classifier, picture: Tensor, **options: Any) -
         return values.values, card
 
 
-@pytest.mark.parametrize("method", methods())
+@pytest.mark.parametrize("method", [id for id in methods() if id not in INDEXING_BY_LISTS])
 def test_map_on_another_device(method: str) -> None:
     network, picture, options = wrap(Tiny(), side=64), random_picture(side=64), QUICK.get(method, {})
     try:
@@ -62,9 +61,7 @@ def test_map_on_another_device(method: str) -> None:
             on_card(method, network, picture, **options)
         return
     actual, _ = on_card(method, network, picture, **options)
-    assert actual.shape == expected.shape
-    if method not in UNKNOWN_VALUES:
-        assert relative(actual, expected) < 1e-4
+    assert relative(actual, expected) < 1e-4
 
 
 def test_two_devices_are_not_mixed() -> None:
