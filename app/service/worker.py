@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..contract.catalogue import Catalogue
 from ..contract.problems import Problem
@@ -24,9 +24,14 @@ from . import logs
 from .threads import share_cores
 from .worker_process import END_SIGNALS
 
+if TYPE_CHECKING:  # importing this module stays cheap for the web process
+    from ..pipeline.context import Context
+    from ..zoo.loader import LoadedModel
+
 IDLE_SECONDS = 2.0  # without a message, after which memory is given back to the system
 REPORT_SECONDS = 1.0  # between two reports of the counters while computing
 TRIAL_SECONDS = 0.05  # between backend trials while idle: a job that arrives waits for one trial at most
+COMPILE_SECONDS = 1.0  # that a start waits at most for the default model's compiled gradient
 WORKSPACE = 512 * 2**20  # bytes beside the models that may stay allocated between requests
 
 
@@ -95,18 +100,22 @@ class Worker:
         self._last_report: WorkerCounters | None = None
         self._reported_at = 0.0
         self._scheduler = Scheduler()
+        gc.freeze()  # what the imports have made stays for ever: no collection, now or later, need walk it
         self._context = Context.open(settings)
         self._context.decoders.warm()
         self._catalogue: Callable[[], Catalogue] = lambda: catalogue(self._context.zoo, settings)
+        loaded = None
         try:
             with library_errors_as_problems():
-                warm_up(self._context)
+                loaded = warm_up(self._context)
         except Problem as problem:  # faulty card or missing weights: others can still be used
             logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)
         self._context.zoo.pop_changed()
         ready = self._catalogue()
         gc.collect()
-        gc.freeze()  # objects of the imports stay for ever: later collections need not walk them
+        gc.freeze()
+        if loaded is not None:
+            end_trials(self._context, loaded)
         connection.send(("ready", ready))
 
     def serve(self) -> None:
@@ -194,18 +203,33 @@ class Worker:
             self._connection.send(("counters", report))
 
 
-def warm_up(context: Any) -> None:
-    """Load the default model and compute a gradient, so that the first request need not wait for either."""
+def warm_up(context: Context) -> LoadedModel:
+    """Load the default model, compute gradients, and begin to compile its gradient in the background.
+
+    `end_trials` goes on with it: between the two is time for what else is to be done before the worker is ready.
+    """
     from ..attribution.score import Score
 
     settings = context.settings
     loaded = context.zoo.load(settings.default_model)
     engine = loaded.engine(Score(0), settings.micro_batch)
-    for _ in range(3):  # the first passes are slower; the last is recorded
+    for number in range(3):  # the first passes are slower; the last is recorded
         count = engine.micro_batch
         pictures = loaded.classifier.noise_pictures(count)
         began = time.monotonic()
         engine.gradients(pictures)
-    seconds, backend = time.monotonic() - began, loaded.backend.name
+        seconds = time.monotonic() - began
+        if number == 0:
+            loaded.backend.begin(seconds / count)
+    backend = loaded.backend.name
     context.throughput.record(settings.default_model, ("gradients",), seconds, count, loaded.size, backend)
     _ = loaded.inspection
+    return loaded
+
+
+def end_trials(context: Context, loaded: LoadedModel) -> None:
+    """Find the quickest backend before the first request comes, so that none is compiled or tried beside it."""
+    before, size = loaded.backend.name, loaded.size
+    loaded.backend.settle(COMPILE_SECONDS)
+    if loaded.backend.name != before and (seconds := loaded.backend.seconds) is not None:
+        context.throughput.record(context.settings.default_model, ("gradients",), seconds, 1, size, loaded.backend.name)

@@ -68,7 +68,7 @@ class BackendTrial:
     """
 
     def __init__(self, old: Backend, new: Backend, rounds: int = ROUNDS) -> None:
-        self._old, self._new, self._left = old, new, rounds
+        self._old, self.new, self._left = old, new, rounds
         self._seconds: tuple[list[float], list[float]] = ([], [])
         self.better: Backend | None = None
         self.seconds = math.inf  # of the new backend's quickest pass, per picture
@@ -77,17 +77,17 @@ class BackendTrial:
     @property
     def size(self) -> int:
         """Pictures to try it on."""
-        return self._new.sizes[0]
+        return self.new.sizes[0]
 
     def suits(self, count: int) -> bool:
         """Whether a pass of so many pictures compares the speeds fairly: not with a partly empty compiled batch."""
-        return len(self._new.sizes) > 1 or count % self.size == 0
+        return len(self.new.sizes) > 1 or count % self.size == 0
 
     def run(self, pictures: Tensor, score: Score) -> Tensor:
         """The old backend's gradients."""
         expected, old_seconds = timed(self._old, pictures, score)
         try:
-            given, new_seconds = timed(self._new, pictures, score)
+            given, new_seconds = timed(self.new, pictures, score)
         except Exception as error:
             self._give_up(f"{type(error).__name__}: {first_line(error)}")
             return expected
@@ -106,11 +106,11 @@ class BackendTrial:
         if len(self._seconds[0]) > 1 and new > old:
             self._give_up(f"slower, {new:.3f} s instead of {old:.3f}")
         else:
-            self.ended, self.better = True, self._new
+            self.ended, self.better = True, self.new
 
     def _give_up(self, reason: str) -> None:
         self.ended = True
-        log.info("the backend «%s» is not used: %s", self._new.name, reason)
+        log.info("the backend «%s» is not used: %s", self.new.name, reason)
 
 
 def agree(given: Tensor, expected: Tensor) -> bool:
