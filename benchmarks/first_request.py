@@ -2,7 +2,8 @@
 
 Each round starts a server with an empty store, waits until /readyz says so, and sends a fresh picture at once. Then it
 lets the server be idle, so that its trials of backends end, and sends another fresh picture: that is the warm request.
-With --after the first picture is sent so many seconds after ready, for a client that is less hasty.
+With --after the first picture is sent so many seconds after ready, for a client that is less hasty. With --beside, the
+Python of another checkout's environment, its server is measured too, in turns with this one's.
 
 Prints medians and spread, and with --write puts them into docs/speed.md. The exit status is 1 where the six maps of
 the first request take longer than the goal.
@@ -32,20 +33,20 @@ from .latency import Figures, fresh
 from .maps.report import write
 
 GOAL = 2.5  # seconds for six maps, from sending to the last event, on two cores
-POLL = 0.005  # seconds between two questions whether the server is ready
+POLL = 0.02  # seconds between two questions whether the server is ready: they take its cores
 MARKS = {"prediction": "names", "panel": "first map", "done": "six maps"}
 ROWS = ("start until ready", *(f"{when}: {mark}" for when in ("first", "warm") for mark in MARKS.values()))
 
 
 @contextmanager
-def started(store: Path, figures: Figures, log: Path) -> Iterator[httpx.Client]:
+def started(python: str, store: Path, figures: Figures, log: Path) -> Iterator[httpx.Client]:
     """A client of a server that has just become ready."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     variables = {**os.environ, "GRADOSCOPE_STORE": str(store), "GRADOSCOPE_PORT": str(port)}
     began = time.perf_counter()
     with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "gradoscope", "serve"], env=variables, stdout=out, stderr=out)
+        process = subprocess.Popen([python, "-m", "gradoscope", "serve"], env=variables, stdout=out, stderr=out)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as http:
             while process.poll() is None:
@@ -73,19 +74,20 @@ def explain(http: httpx.Client, figures: Figures, when: str, files: dict[str, tu
                 seen.add(mark)
                 figures[f"{when}: {mark}"].append(time.perf_counter() - began)
             if name == "panel":
-                backends.append(data["panel"]["diagnostics"]["backend"]["backend"])
+                backends.append(data["panel"]["diagnostics"]["engine"]["backend"])
     assert seen == set(MARKS.values())
     return backends
 
 
-def one_round(figures: Figures, folder: Path, number: int, after: float, settle: float) -> None:
+def one_start(python: str, figures: Figures, folder: Path, after: float, settle: float) -> None:
     files = fresh()
-    with started(folder / f"store{number}", figures, folder / f"{number}.log") as http:
+    own = Path(tempfile.mkdtemp(dir=folder))
+    with started(python, own / "store", figures, own / "log") as http:
         time.sleep(after)
         first = explain(http, figures, "first", files)
         time.sleep(settle)
         warm = explain(http, figures, "warm", fresh())
-    print(f"round {number + 1}: backends {', '.join(first)}; warm {', '.join(warm)}", file=sys.stderr)
+    print(f"{python}: backends {', '.join(first)}; warm {', '.join(warm)}", file=sys.stderr)
 
 
 def table(figures: Figures) -> list[str]:
@@ -105,13 +107,18 @@ def main() -> int:
     options.add_argument("--after", type=float, default=0, help="seconds from ready to the first picture")
     options.add_argument("--settle", type=float, default=6, help="seconds from the first request to the warm one")
     options.add_argument("--write", action="store_true", help="into docs/speed.md")
+    options.add_argument("--beside", metavar="PYTHON", help="of another checkout, whose server is measured too")
     arguments = options.parse_args()
-    figures: Figures = defaultdict(list)
+    sides = dict.fromkeys((sys.executable, *([arguments.beside] if arguments.beside else [])))
+    of_sides: dict[str, Figures] = {python: defaultdict(list) for python in sides}
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(arguments.starts):
-            one_round(figures, Path(folder), number, arguments.after, arguments.settle)
+        for _ in range(arguments.starts):
+            for python, figures in of_sides.items():
+                one_start(python, figures, Path(folder), arguments.after, arguments.settle)
+    for python, figures in of_sides.items():
+        print("\n".join([*([python] if arguments.beside else []), *table(figures)]))
+    figures = of_sides[sys.executable]
     lines = table(figures)
-    print("\n".join(lines))
     if arguments.write:
         write("first-request", "\n".join(lines))
     return 0 if median(figures["first: six maps"]) <= GOAL else 1

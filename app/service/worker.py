@@ -221,6 +221,8 @@ def warm_up(context: Context) -> LoadedModel:
         seconds = time.monotonic() - began
         if number == 0:
             loaded.backend.begin(seconds / count)
+        elif loaded.backend.begun:
+            break  # `end_trials` makes further passes
     backend = loaded.backend.name
     context.throughput.record(settings.default_model, ("gradients",), seconds, count, loaded.size, backend)
     _ = loaded.inspection

@@ -117,6 +117,11 @@ class BackendSelector(Backend):
         if self._folded is not None and self._build is None:
             self._build = self._compile(self._folded)
 
+    @property
+    def begun(self) -> bool:
+        """Whether a compiled backend is in the making, or made."""
+        return self._build is not None
+
     def settle(self, seconds: float) -> None:
         """End the trials of what `begin` has begun, on `noise_pictures`, if it is compiled within `seconds`."""
         if self._build is not None:
@@ -138,6 +143,8 @@ class BackendSelector(Backend):
             return False
         if self._build.finished:
             try:
+                if self._trial is None:
+                    self._trial = self._next_trial()  # now, for it says how many pictures it is tried on
                 with clean_state():
                     self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
             except Exception as error:  # nobody asked for these gradients
