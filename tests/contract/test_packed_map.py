@@ -70,7 +70,7 @@ PACKED = pack_map(MAPS["noise"][:, :8, :8])
     ],
 )
 def test_what_is_no_map_is_refused(data):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError):  # noqa: PT011 (NumPy's words, json's, or ours)
         unpack_map(data)
 
 
