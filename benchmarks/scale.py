@@ -5,8 +5,8 @@ with one gradient, once with a folder and once with an address as its store. CPU
 and the decoders are read before and after; what is in the store is counted at the end. With --beside, the Python of
 another checkout's environment, that server takes turns with this one.
 
-Then the parts of such an explanation are written in turns in the form in which they are stored, and as .npy and PNG:
-CPU milliseconds and bytes.
+Then the parts of such an explanation are made and written in turns in the form in which they are stored, and as .npy
+and PNG, as earlier versions did: CPU milliseconds, bytes, files.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -34,6 +35,9 @@ from gradoscope.contract.arrays import npy
 from gradoscope.contract.packed_map import pack_map, unpack_map
 from gradoscope.pipeline.model_input import png
 from gradoscope.pipeline.stored_parts import as_png, webp
+from gradoscope.storage.object_store import LocalObjectStore
+from gradoscope.storage.shared_store import SharedStore
+from gradoscope.storage.store import Store
 from PIL import Image
 
 from tests.support.paths import sample
@@ -43,6 +47,7 @@ from .maps.report import write
 
 SIZE = (1600, 1064)
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "scaling.md"
+FORMS = 7  # rounds of writing the parts of an explanation
 SETTLE = 8.0  # seconds until a server has found its backends
 Figures = dict[str, list[float]]
 
@@ -89,9 +94,7 @@ class Measured:
 
     def stored(self) -> tuple[int, int]:
         """Files of explanations in the store, and their bytes."""
-        files = [path for path in self.store.rglob("*") if path.is_file()]
-        kept = [path for path in files if not path.name.startswith(("index", "secret", "clock"))]
-        return len(kept), sum(path.stat().st_size for path in kept)
+        return stored_below(self.store)
 
     def explain(self, count: int, methods: tuple[str, ...]) -> None:
         for _ in range(count):
@@ -156,6 +159,57 @@ def forms(rounds: int, maps: list[np.ndarray]) -> list[str]:
     return lines
 
 
+def writes(rounds: int, maps: list[np.ndarray]) -> list[str]:
+    """A whole explanation put into both stores, in both forms, in turns: bytes, objects, CPU and wall milliseconds."""
+    source = photograph()
+    picture = Image.open(io.BytesIO(source)).convert("RGB")
+    shown = png(picture.resize((224, 224)))
+    # by form: the maps, the picture
+    made: dict[str, tuple[Callable[[np.ndarray], bytes], Callable[[Image.Image], bytes]]] = {
+        ".npy and PNG": (npy, png),
+        "as it is stored": (pack_map, webp),
+    }
+    lines = ["| an explanation written | MB | files | CPU | time |", "| --- | ---: | ---: | ---: | ---: |"]
+    for store_kind in ("folder", "address"):
+        spent: dict[str, tuple[list[float], list[float]]] = {form: ([], []) for form in made}
+        size: dict[str, tuple[int, int]] = {}
+        for _ in range(rounds):
+            for form, (of_map, of_picture) in made.items():
+                with tempfile.TemporaryDirectory() as name:
+                    store = opened(store_kind, Path(name))
+                    store.key()  # makes its secret
+                    cpu, began = time.process_time(), time.perf_counter()
+                    store.create("explanation", {"status": "running"})
+                    parts = {"source": lambda: source, "input:m": lambda: shown, "image": partial(of_picture, picture)}
+                    parts |= {f"panel:{number}": partial(of_map, values) for number, values in enumerate(maps)}
+                    for part, make in parts.items():
+                        store.put("explanation", part, store.key(part), make(), {})
+                        store.update("explanation", {"status": "running"})
+                    store.update("explanation", {"status": "done"})
+                    spent[form][0].append(1000 * (time.process_time() - cpu))
+                    spent[form][1].append(1000 * (time.perf_counter() - began))
+                    size[form] = stored_below(Path(name))
+                    store.close()
+        for form, times in spent.items():
+            cells = [f"{median(values):.0f} ms ({min(values):.0f}–{max(values):.0f})" for values in times]
+            count, total = size[form]
+            lines.append(f"| {store_kind}, {form} | {total / 1e6:.2f} | {count} | {cells[0]} | {cells[1]} |")
+    return lines
+
+
+def opened(kind: str, folder: Path) -> Store | SharedStore:
+    if kind == "folder":
+        return Store(folder, 10**9, 3600)
+    return SharedStore(LocalObjectStore(folder), 10**9, 3600, 60)
+
+
+def stored_below(folder: Path) -> tuple[int, int]:
+    """Files of explanations in a store, and their bytes."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    kept = [path for path in files if not path.name.startswith(("index", "secret", "clock")) and path.stat().st_size]
+    return len(kept), sum(path.stat().st_size for path in kept)
+
+
 def maps_of(python: str) -> list[np.ndarray]:
     """The six maps of a photograph, by a server."""
     with tempfile.TemporaryDirectory() as folder:
@@ -205,7 +259,10 @@ def main() -> int:
     if arguments.figures:
         arguments.figures.write_text(json.dumps(columns))
     measured = {column: figures for column, figures in columns.items() if figures}
-    lines = [*table(measured), "", *forms(5, maps_of(sys.executable))] if arguments.forms else table(measured)
+    lines = table(measured) if measured else []
+    if arguments.forms:
+        maps = maps_of(sys.executable)
+        lines += ["", *forms(FORMS, maps), "", *writes(FORMS, maps)]
     print("\n".join(lines))
     if arguments.write:
         write("scale", "\n".join(lines), PAGE)

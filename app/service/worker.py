@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from ..contract.catalogue import Catalogue
 from ..contract.problems import Problem
@@ -24,14 +24,9 @@ from . import logs
 from .threads import share_cores
 from .worker_process import END_SIGNALS
 
-if TYPE_CHECKING:  # importing this module stays cheap for the web process
-    from ..pipeline.context import Context
-    from ..zoo.loader import LoadedModel
-
 IDLE_SECONDS = 2.0  # without a message, after which memory is given back to the system
 REPORT_SECONDS = 1.0  # between two reports of the counters while computing
 TRIAL_SECONDS = 0.05  # between backend trials while idle: a job that arrives waits for one trial at most
-COMPILE_SECONDS = 1.0  # that a start waits at most for the default model's compiled gradient
 WORKSPACE = 512 * 2**20  # bytes beside the models that may stay allocated between requests
 
 
@@ -89,6 +84,7 @@ class Worker:
         from ..pipeline.context import Context
         from ..pipeline.problems import library_errors_as_problems
         from .scheduler import Scheduler
+        from .warm_up import end_trials, warm_up
 
         keep_freed_memory()
         if settings.threads:
@@ -201,37 +197,3 @@ class Worker:
         if report != self._last_report or computing:
             self._last_report = report
             self._connection.send(("counters", report))
-
-
-def warm_up(context: Context) -> LoadedModel:
-    """Load the default model, compute gradients, and begin to compile its gradient in the background.
-
-    `end_trials` goes on with it: between the two is time for what else is to be done before the worker is ready.
-    """
-    from ..attribution.score import Score
-
-    settings = context.settings
-    loaded = context.zoo.load(settings.default_model)
-    engine = loaded.engine(Score(0), settings.micro_batch)
-    for number in range(3):  # the first passes are slower; the last is recorded
-        count = engine.micro_batch
-        pictures = loaded.classifier.noise_pictures(count)
-        began = time.monotonic()
-        engine.gradients(pictures)
-        seconds = time.monotonic() - began
-        if number == 0:
-            loaded.backend.begin(seconds / count)
-        elif loaded.backend.begun:
-            break  # `end_trials` makes further passes
-    backend = loaded.backend.name
-    context.throughput.record(settings.default_model, ("gradients",), seconds, count, loaded.size, backend)
-    _ = loaded.inspection
-    return loaded
-
-
-def end_trials(context: Context, loaded: LoadedModel) -> None:
-    """Find the quickest backend before the first request comes, so that none is compiled or tried beside it."""
-    before, size = loaded.backend.name, loaded.size
-    loaded.backend.settle(COMPILE_SECONDS)
-    if loaded.backend.name != before and (seconds := loaded.backend.seconds) is not None:
-        context.throughput.record(context.settings.default_model, ("gradients",), seconds, 1, size, loaded.backend.name)
