@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of
+from gradoscope.attribution.backends.compiled import CompiledBackend, _gradient, direction_of
 from gradoscope.attribution.backends.folding import fold_batch_norm
 from gradoscope.attribution.backends.tape import Unsupported, record
 from gradoscope.attribution.gradients import take_gradients
@@ -82,6 +83,10 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "convolution with stride": conv(6, 4, 3, stride=2),
     "convolution with stride that leaves a rest": conv(6, 4, 2, stride=3),
     "convolution with stride and padding": conv(6, 4, 5, stride=2, padding=2),
+    "convolution to few channels": nn.Sequential(conv(6, 3, 1), conv(3, 5, 3, padding=1)),
+    "convolution to few channels, with stride": nn.Sequential(conv(6, 3, 1), conv(3, 40, 7, stride=2, padding=3)),
+    "convolution of patches": nn.Sequential(conv(6, 3, 1), conv(3, 8, 4, stride=4)),
+    "convolution with a stride wider than its kernel": nn.Sequential(conv(6, 3, 1), conv(3, 4, 2, stride=3)),
     "convolution 1 × 1 with stride": conv(6, 4, 1, stride=2, bias=False),
     "convolution 1 × 1 with padding": conv(6, 4, 1, padding=1),
     "dilated convolution": conv(6, 4, 3, dilation=2, padding=1),
@@ -100,6 +105,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "adaptive pooling to more": nn.AdaptiveAvgPool2d(12),
     "average pooling": nn.AvgPool2d(3),
     "average pooling with overlap": nn.AvgPool2d(3, 2, 1),
+    "average pooling, ceiling without a rest": nn.AvgPool2d(3, 2, ceil_mode=True),
     "pooling to one value": nn.AdaptiveAvgPool2d(1),
     "ReLU": nn.ReLU(),
     "ReLU in place": lambda x: nn.functional.relu_(x * 1),
@@ -118,6 +124,15 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "shuffle": lambda x: x.view(-1, 2, 3, 9, 9).transpose(1, 2).flatten(1, 2) * x,
     "scale and shift": lambda x: (1 - x) / 3 - x * 0.5 + 2,
     "padding": lambda x: nn.functional.pad(x, (1, 2, 0, 1)).relu(),
+    "leaky ReLU": nn.LeakyReLU(0.2),
+    "leaky ReLU in place": lambda x: nn.functional.leaky_relu(x * 2, 0.1, inplace=True),
+    "tanh": nn.Tanh(),
+    "reflection padding": lambda x: nn.functional.pad(x, (1, 2, 3, 0), mode="reflect").relu(),
+    "attention": lambda x: nn.functional.scaled_dot_product_attention(x, x * 2, x.tanh()),
+    "softmax": lambda x: x.softmax(-1) * x,
+    "unbind and stack": lambda x: torch.stack([p.relu() * k for k, p in enumerate(x.unbind(2), 1)], -1) * 2,
+    "one position": lambda x: x[:, :, -2] * x[:, :, 3],
+    "rolled": lambda x: torch.roll(x, (1, -2), (2, 3)).relu(),
     "permuted": lambda x: x.permute(0, 2, 3, 1).relu().permute(0, 3, 1, 2),
 }  # fmt: skip
 
@@ -154,6 +169,11 @@ NETS = {
     "efficientnet_b0": tv.efficientnet_b0,
     "tf_efficientnet_lite0": lambda: timm.create_model("tf_efficientnet_lite0"),
     "convnext_atto": lambda: timm.create_model("convnext_atto"),
+    "vit": lambda: timm.create_model("vit_tiny_patch16_224", img_size=64, depth=3),
+    "swin": lambda: timm.create_model(
+        "swin_tiny_patch4_window7_224", img_size=64, window_size=2, depths=(2, 2), embed_dim=24, num_heads=(1, 2)
+    ),
+    "tresnet_m": lambda: timm.create_model("tresnet_m"),
 }
 
 
@@ -196,6 +216,7 @@ class Foreign(Tiny):
         (Branching(), RuntimeError),
         (Foreign(), Unsupported),
         (Of(nn.Softplus(threshold=5)), Unsupported),
+        (Of(nn.AvgPool2d(2, 2, ceil_mode=True)), Unsupported),
     ],
 )
 def test_networks_that_have_no_graph(network: nn.Module, error: type[Exception]) -> None:
@@ -208,3 +229,44 @@ def test_recording_leaves_the_network_as_it_was() -> None:
     before = {key: value.clone() for key, value in network.state_dict().items()}
     record(network, ((2, 3, 8, 8),), lambda net, x: (net(x),))
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+class Linears(nn.Module):
+    """Two linear layers; the second has a square weight, whose transpose has the same shape."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(3 * 8 * 8, side), nn.Linear(side, side), nn.Linear(side, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.second(self.first(x.flatten(1)).sigmoid()).sigmoid())
+
+
+@pytest.mark.parametrize("side", [48, 1024])  # of a constant, and of a weight that is read in place
+@pytest.mark.parametrize("count", [1, 3])
+def test_square_weights_forward_and_backward(side: int, count: int) -> None:
+    torch.manual_seed(0)
+    network = wrap(Linears(side))
+    actual = CompiledBackend(network, batch=count).gradients(PICTURES[:count], Score(1))
+    assert relative(actual, take_gradients(network, PICTURES[:count], Score(1))) < 1e-5
+
+
+def test_large_linear_weights_are_not_copied() -> None:
+    """They are inputs of the graph, at PyTorch's own addresses, once for each direction; no constant is as large."""
+    from gradoscope.attribution.backends.graph import graph_of
+
+    network = wrap(Linears(1024))
+    graph, weights = graph_of(record(network, ((1, 3, 8, 8), (1, 3), (1, 1)), _gradient))
+    second = network.network.second.weight
+    assert [values.ctypes.data for values in weights] == [second.data_ptr()] * 2
+    constants = [one for one in graph.get_ops() if one.get_type_name() == "Constant"]
+    assert max(math.prod(one.get_output_shape(0)) for one in constants) < second.numel()
+
+
+def test_an_address_stands_for_one_constant() -> None:
+    from gradoscope.attribution.backends.translation import collected_weights, node
+
+    weight = torch.rand(4, 4)
+    with collected_weights():
+        first, second = node(weight), node(weight)
+    assert first.data.ctypes.data == weight.data_ptr() != second.data.ctypes.data
