@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.attribution.backends.compiled import CompiledBackend, gradient_of, direction_of
+from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of, gradient_of
 from gradoscope.attribution.backends.folding import fold_batch_norm
 from gradoscope.attribution.backends.tape import Unsupported, record
 from gradoscope.attribution.gradients import take_gradients
