@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Generator
@@ -18,9 +17,10 @@ from ..attribution.engine import Engine
 from ..attribution.methods.base import Diagnostics, OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap
 from ..attribution.shared_forward import SharedForward
-from ..contract.arrays import EncodedMap, encode_map, npy
+from ..contract.arrays import EncodedMap, encode_map
 from ..contract.events import Event, PanelEvent, PartialEvent, ProgressEvent
 from ..contract.jobs import Explain
+from ..contract.packed_map import pack_map, unpack_map
 from ..contract.records import MapFacts
 from ..images.input_spec import Input
 from ..settings import Settings
@@ -71,7 +71,7 @@ def make_panel(
             cost, key_of_time = panel.map_cost(size), map_key(panel.method)
             used = loaded.backend.name
             record_map_time(context.throughput, panel.model, cost, facts.seconds, size, key_of_time, used)
-            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
+            context.store.put(job.id, f"panel:{panel.id}", key, pack_map(values), facts.to_dict())
         else:
             values, facts = stored
         map_values = torch.from_numpy(values).to(model_input.x.device)
@@ -156,7 +156,7 @@ def _stored(store: AnyStore, record: str, panel: str, key: str) -> tuple[np.ndar
     facts = store.attach(record, f"panel:{panel}", key)
     data = None if facts is None else store.read(record, f"panel:{panel}")
     try:
-        return None if data is None else (np.load(io.BytesIO(data), allow_pickle=False), MapFacts.model_validate(facts))
+        return None if data is None else (unpack_map(data), MapFacts.model_validate(facts))
     except (ValueError, ValidationError):
         log.warning("a stored panel is damaged and is computed again")
         return None

@@ -48,11 +48,12 @@ from .context import Context
 from .estimate import estimate
 from .experiment import experiment
 from .flow import flow
-from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, png, scaled_png
+from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, png, scaled
 from .panel import make_panel, shared_passes
 from .plan import PlannedPanel, check_panels, plan, set_targets
 from .problems import as_problem, library_errors_as_problems
 from .records import end_of, input_record, missing_panels, new_record, unmade_panel
+from .stored_parts import webp
 from .turns import Run, reserve_models, round_robin
 from .uploaded import add_map, plan_uploaded
 
@@ -278,7 +279,7 @@ def store_image(job: Explain, context: Context, picture: InputImage) -> TurnByTu
     key = store.key("image", picture.hash)
     if store.attach(job.id, "image", key) is None:
         yield from picture.decode_in_turns()
-        store.put(job.id, "image", key, scaled_png(picture.image), {})
+        store.put(job.id, "image", key, webp(scaled(picture.image)), {})
 
 
 def store_input(
