@@ -12,6 +12,7 @@ from ..attribution.classifier import Classifier
 from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
+from ..attribution.shared_gradients import Walk
 from ..contract.jobs import Estimate, Explain
 from ..contract.parsing import did_you_mean, invalid_fields, value_fault
 from ..contract.problems import Problem, Unprocessable
@@ -44,6 +45,11 @@ class PlannedPanel:
     unknown_class: Problem | None = None  # its model has no class of the label that was asked for
     record: PanelBody | None = None  # set when the panel is computed, refused or failed
     metrics: tuple[Chosen, ...] = ()  # to be measured on its map
+
+    @property
+    def walks(self) -> tuple[Walk, ...]:
+        """Where its map takes gradients along paths."""
+        return self.method.walks(self.parameters)
 
     def cost(self, classifier: Classifier) -> PanelCost:
         """What its map and metrics cost on its model, which is loaded."""

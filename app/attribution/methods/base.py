@@ -18,6 +18,7 @@ from ..torch_state import clean_state
 if TYPE_CHECKING:
     from ..classifier import Classifier
     from ..engine import Engine
+    from ..shared_gradients import Walk
 
 
 class Parameters(BaseModel):
@@ -141,6 +142,11 @@ class Method(ABC, Generic[P]):
 
     def check(self, classifier: Classifier, parameters: P) -> None:
         """Raise `Refused` if the method is not correct for this model, `InvalidParameter` for a wrong value."""
+
+    def walks(self, parameters: P) -> tuple[Walk, ...]:
+        """Where it takes gradients by `Engine.gradients_along`, if that is known before: what maps of a request have in
+        common there is computed once."""
+        return ()
 
     @abstractmethod
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Protocol
 
 import torch
@@ -33,6 +34,10 @@ class PathParameters(Parameters):
 
 class Path(Protocol):
     """Pictures between two `ends` = (the picture, where nothing is left of it), by t in [0, 1]."""
+
+    @property
+    def name(self) -> Hashable | None:
+        """As a `NamedPath`'s."""
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]: ...
@@ -68,7 +73,7 @@ def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float 
         total, share, count = torch.zeros_like(mean), 0.0, 0
         halves = None if tolerance or len(sweep) < 2 else Halves(sweep, mean)
         for batch in engine.batches(sweep):
-            gradients = engine.gradients(torch.stack([path.at(cell.point) for cell in batch]))
+            gradients = engine.gradients_along(path, [cell.point for cell in batch])
             for gradient, cell in zip(gradients, batch, strict=True):
                 part = gradient * path.increment(cell)
                 total += part  # the sum is in float64

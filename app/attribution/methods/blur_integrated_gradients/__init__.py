@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cached_property
 from typing import Literal
 
@@ -9,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...engine import Engine
+from ...shared_gradients import Walk
 from ..base import Method, Paper, Steps, register
 from ..blur import blur
 from ..paths import PathParameters, integrate
@@ -40,7 +42,7 @@ class DeblurPath:
     """
 
     def __init__(self, picture: Tensor, max_sigma: float) -> None:
-        self.picture, self.max_sigma = picture, max_sigma
+        self.picture, self.max_sigma, self.name = picture, max_sigma, deblurring(max_sigma)
         self._edges: dict[float, Tensor] = {}
         self._max_edges = min(MAX_EDGES, MAX_EDGES_BYTES // picture.nbytes)
 
@@ -64,6 +66,11 @@ class DeblurPath:
 
     def fraction(self, cell: Cell, cells: int) -> float:
         return 1 / cells
+
+
+def deblurring(max_sigma: float) -> Hashable:
+    """The name of the path from a picture blurred so far."""
+    return "blur", max_sigma
 
 
 @register
@@ -96,6 +103,10 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
 
     def cost(self, parameters: BlurIntegratedGradientsParameters, size: tuple[int, int]) -> int:
         return sum(map(len, sweeps(parameters)))
+
+    def walks(self, parameters: BlurIntegratedGradientsParameters) -> tuple[Walk, ...]:
+        points = [cell.point for sweep in sweeps(parameters) for cell in sweep]
+        return (Walk(deblurring(parameters.max_sigma), points),)
 
     def attribute(
         self, engine: Engine, picture: Tensor, parameters: BlurIntegratedGradientsParameters, seed: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -10,6 +11,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...engine import Engine
+from ...shared_gradients import Walk
 from ..base import Method, Paper, Steps, register
 from ..baselines import Baseline, make_baseline
 from ..paths import PathParameters, integrate
@@ -41,6 +43,7 @@ class StraightPath:
     """x′ + t (x − x′); `ends` are (x, x′)."""
 
     ends: tuple[Tensor, Tensor]
+    name: Hashable | None = None
 
     @cached_property
     def difference(self) -> Tensor:
@@ -54,6 +57,16 @@ class StraightPath:
 
     def fraction(self, cell: Cell, cells: int) -> float:
         return cell.end - cell.start
+
+
+def straight(baseline: Baseline) -> Hashable:
+    """The name of the straight path from a baseline."""
+    return "straight", baseline
+
+
+def straight_path(picture: Tensor, baseline: Baseline, seed: int) -> StraightPath:
+    """The straight path from a baseline to the picture, with its name."""
+    return StraightPath((picture, make_baseline(baseline, picture, seed)), straight(baseline))
 
 
 @register
@@ -88,8 +101,12 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
     def cost(self, parameters: IntegratedGradientsParameters, size: tuple[int, int]) -> int:
         return sum(map(len, sweeps(parameters)))
 
+    def walks(self, parameters: IntegratedGradientsParameters) -> tuple[Walk, ...]:
+        points = [cell.point for sweep in sweeps(parameters) for cell in sweep]
+        return (Walk(straight(parameters.baseline), points),)
+
     def attribute(self, engine: Engine, picture: Tensor, parameters: IntegratedGradientsParameters, seed: int) -> Steps:
-        path = StraightPath((picture, make_baseline(parameters.baseline, picture, seed)))
+        path = straight_path(picture, parameters.baseline, seed)
         return (yield from integrate(engine, path, sweeps(parameters), parameters.tolerance))
 
 
