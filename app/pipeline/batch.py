@@ -161,6 +161,8 @@ class Batch:
     def about(self) -> tuple[Any, ...]:
         """Everything except the picture that determines the results."""
         asked_for = {name: value for name, value in asdict(self.request).items() if name not in ("id", "picture")}
+        if not self.request.quality:  # the mark of a request without one is what it was before there were qualities
+            del asked_for["quality"]
         return asked_for, self._fingerprints, self.context.versions
 
     def _load(self, model: str) -> LoadedModel:

@@ -15,6 +15,13 @@ from ..gradients import finite
 from .base import Attribution, CompletenessError, Diagnostics, Parameters, Progress, Steps
 from .schedules import Cell, Sweep, Warp, doubling, midpoint
 
+# for each quality, with at most so many steps: docs/convergence.md
+TOLERANCES = {
+    "quick": {"tolerance": 0.3, "steps": 121},
+    "good": {"tolerance": 0.1, "steps": 481},
+    "exact": {"tolerance": 0.03, "steps": 1921},
+}
+
 
 class PathParameters(Parameters):
     steps: int = Field(50, title="Steps", ge=1, le=2000, description="Gradients along the path; more are more exact")

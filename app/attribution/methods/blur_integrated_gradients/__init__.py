@@ -13,7 +13,7 @@ from ...engine import Engine
 from ...shared_gradients import Walk
 from ..base import Method, Paper, Steps, register
 from ..blur import blur
-from ..paths import PathParameters, integrate
+from ..paths import TOLERANCES, PathParameters, integrate
 from ..schedules import Cell, Sweep, Warp, hyperbolic, power
 
 HALF_SIGMA = 9.0  # pixels of blur, `half` of `schedules.hyperbolic`; 9 had the smallest error in docs/convergence.md
@@ -100,6 +100,7 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
     default = True
     additive = True
     Parameters = BlurIntegratedGradientsParameters
+    qualities = TOLERANCES
 
     def cost(self, parameters: BlurIntegratedGradientsParameters, size: tuple[int, int]) -> int:
         return sum(map(len, sweeps(parameters)))

@@ -11,7 +11,7 @@ from torch import Tensor
 from ...engine import Engine
 from ...gradients import finite
 from ...shared_gradients import Walk
-from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, qualities, register
 from ..baselines import Baseline
 from ..blur_integrated_gradients import HALF_SIGMA, DeblurPath, deblurring
 from ..integrated_gradients import WARPS, straight, straight_path
@@ -63,6 +63,7 @@ class Idgi(Method[IdgiParameters]):
     )
     additive = True
     Parameters = IdgiParameters
+    qualities = qualities("steps", 25, 100, 400)
 
     def stochastic(self, parameters: IdgiParameters) -> bool:
         return parameters.path == "straight" and parameters.baseline == "noise"

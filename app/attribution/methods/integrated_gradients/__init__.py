@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -14,10 +14,11 @@ from ...engine import Engine
 from ...shared_gradients import Walk
 from ..base import Method, Paper, Steps, register
 from ..baselines import Baseline, make_baseline
-from ..paths import PathParameters, integrate
+from ..paths import TOLERANCES, PathParameters, integrate
 from ..schedules import Cell, Sweep, gauss_legendre, geometric, power
 
 # the spacing of the points for each rule; 11: the least error in docs/convergence.md
+GAUSS_STEPS = {"quick": 31, "good": 121, "exact": 481}
 WARPS = {"geometric": geometric(11), "midpoint": power(1)}
 
 
@@ -94,6 +95,13 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
     default = True
     additive = True
     Parameters = IntegratedGradientsParameters
+    qualities = TOLERANCES
+
+    def at_quality(self, quality: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Gauss-Legendre has no tolerance, but about as many steps as it takes."""
+        if given.get("rule") == "gauss_legendre":
+            return {"steps": GAUSS_STEPS[quality], **given}
+        return super().at_quality(quality, given)
 
     def stochastic(self, parameters: IntegratedGradientsParameters) -> bool:
         return parameters.baseline == "noise"

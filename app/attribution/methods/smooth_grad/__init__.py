@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...engine import Engine
 from ...noise import noise
-from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, qualities, register
 from ..running_mean import RunningMean
 
 
@@ -94,6 +94,7 @@ class SmoothGrad(Method[SmoothGradParameters]):
     default = True
     relation_to_gradient = "mean"
     Parameters = SmoothGradParameters
+    qualities = qualities("samples", 25, 200, 1000)
 
     def stochastic(self, parameters: SmoothGradParameters) -> bool:
         return parameters.noise > 0

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...engine import Engine
 from ...gradients import finite
 from ...shared_gradients import Walk
-from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, qualities, register
 from ..baselines import Baseline
 from ..integrated_gradients import WARPS, StraightPath, straight, straight_path
 from ..paths import completeness, integrate
@@ -77,6 +77,7 @@ class Xrai(Method[XraiParameters]):
     single_channel = True
     additive = True
     Parameters = XraiParameters
+    qualities = qualities("steps", 25, 100, 400)
 
     def cost(self, parameters: XraiParameters, size: tuple[int, int]) -> int:
         return len(BASELINES) * parameters.steps

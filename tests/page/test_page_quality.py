@@ -1,0 +1,100 @@
+"""Quality: one choice for the steps, samples and tolerances of all methods."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from playwright.sync_api import Locator, expect
+
+from tests.support.browser import LONG, Visit, fields
+
+expect.set_options(timeout=LONG)
+QUICK = {
+    "smooth_grad": {"samples": 25},
+    "integrated_gradients": {"steps": 121, "tolerance": 0.3},
+    "blur_integrated_gradients": {"steps": 121, "tolerance": 0.3},
+}
+
+
+def quality(visit: Visit) -> Locator:
+    return visit.page.get_by_label("Quality")
+
+
+def options(visit: Visit) -> Any:
+    """The options of the last request for maps."""
+    sent = next(fields(request) for request in reversed(visit.asked) if request.url.endswith("/explanations"))
+    return json.loads(sent.get("options", ["{}"])[0])
+
+
+def choose(visit: Visit, label: str) -> None:
+    with visit.page.expect_response(lambda answer: answer.url.endswith("/explanations")):
+        quality(visit).select_option(label)
+    visit.finished()
+
+
+def facts(visit: Visit, place: int) -> Locator:
+    return visit.page.locator("map-panel .facts").nth(place)
+
+
+def test_a_choice_computes_again_and_each_map_says_its_error(visit: Visit) -> None:
+    visit.cat()
+    expect(quality(visit)).to_have_value("standard")
+    choose(visit, "Quick")
+    assert options(visit) == QUICK
+    expect(facts(visit, 3)).to_contain_text("25 gradients")
+    expect(facts(visit, 3)).to_contain_text("±")
+    for place in (4, 5):
+        expect(facts(visit, place)).to_contain_text("last change")
+    visit.page.reload()
+    visit.finished()
+    expect(quality(visit)).to_have_value("quick")
+    visit.add_method("IDGI")
+    visit.finished(7)
+    expect(quality(visit)).to_have_value("")
+    expect(quality(visit).locator("option:checked")).to_have_text("Own values")
+    choose(visit, "Standard")
+    assert options(visit) == {}
+    expect(facts(visit, 3)).to_contain_text("50 gradients")
+
+
+def test_a_method_that_is_added_later_has_it_too_and_other_parameters_stay(visit: Visit) -> None:
+    visit.cat()
+    choose(visit, "Quick")
+    visit.add_method("IDGI")
+    visit.finished(7)
+    assert options(visit) == {**QUICK, "idgi": {"steps": 25}}
+    expect(quality(visit)).to_have_value("quick")
+    visit.page.locator("column-head", has_text="SmoothGrad").get_by_role("button", name="Parameters").click()
+    form = visit.page.get_by_role("dialog")
+    form.get_by_role("spinbutton", name="Noise").fill("0.2")
+    form.get_by_role("button", name="Compute").click()
+    visit.finished(7)
+    assert options(visit)["smooth_grad"] == {"samples": 25, "noise": 0.2}
+    expect(quality(visit)).to_have_value("quick")
+    choose(visit, "Standard")
+    assert options(visit) == {"smooth_grad": {"noise": 0.2}}
+
+
+def test_maps_that_share_gradients_say_so(visit: Visit) -> None:
+    visit.cat()
+    visit.add_method("XRAI")
+    visit.finished(7)
+    visit.add_method("IDGI")
+    visit.finished(8)
+    visit.page.get_by_role("spinbutton", name="Seed").fill("3")  # nothing of theirs hangs on it: they stay
+    choose(visit, "Quick")
+    expect(visit.page.locator("map-panel", has=visit.page.locator(".facts", has_text="shared"))).to_have_count(1)
+
+
+def test_in_chinese_and_without_a_fault_of_axe(visit: Visit) -> None:
+    visit.cat()
+    assert visit.axe_in_both_themes("ask-form") == []
+    visit.page.get_by_label("Language").first.select_option("zh")
+    visit.page.get_by_label("精度").wait_for()
+    assert visit.page.get_by_label("精度").locator("option:not([hidden])").all_inner_texts() == [
+        "标准",
+        "快速",
+        "良好",
+        "精确",
+    ]
