@@ -79,6 +79,8 @@ class Diagnostics(TypedDict, total=False):
     error_estimate: float | None
     # methods that average over random samples: the standard error of the map, relative L2; None of too few samples
     standard_error: float | None
+    # SmoothGrad: the expected distance from the map of very many samples, relative to that one's size; None: unknown
+    limit_error: float | None
     layer: str  # CAMs: the layer whose feature maps were used
     guided_activations: int  # activations that the modified backward rule was applied to
     gates: int  # gates (such as the sigmoid of squeeze-and-excitation), which that rule leaves alone

@@ -55,7 +55,8 @@ const note = ({ code, detail }) => ({ text: textOr(`note.${code}`, detail), sent
  * @returns {Fact[]}
  */
 function errors(diagnostics) {
-  const found = ["standard_error", "error_estimate"].filter((name) => Number.isFinite(diagnostics[name]));
+  const ofSamples = Number.isFinite(diagnostics.limit_error) ? "limit_error" : "standard_error";
+  const found = [ofSamples, "error_estimate"].filter((name) => Number.isFinite(diagnostics[name]));
   return found.map((name) => ({ text: t(`panel.${name}`, { error: format.percent(diagnostics[name]) }), long: t(`panel.${name}.long`) }));
 }
 
