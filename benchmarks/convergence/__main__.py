@@ -1,8 +1,8 @@
 """Error over gradients for schedules, rules and noise: `make convergence` writes docs/convergence.md and its curves.
 
-Gradients along fine grids are computed once and kept (5 GB, an hour or two on two cores); the rules are then judged on
-them. Points of a path are moved to the nearest point of its grid. Maps are compared on a quarter of the pixels, drawn
-at random.
+Gradients along fine grids, and with noise, are computed once and kept (9 GB, two hours or three on two cores); the
+rules are then judged on them. Points of a path are moved to the nearest point of its grid. Maps are compared on a
+quarter of the pixels, drawn at random.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ class SmoothGradParameters(Parameters):
     filter: Literal["none", "wiener"] = Field(
         "none",
         title="Filter",
-        description="wiener: holds down what two halves of the samples do not agree on; many samples have the same "
-        "limit with it as without",
+        description="wiener: holds down what two halves of the samples do not agree on. With very many samples the "
+        "map is the same as without",
     )
 
     @model_validator(mode="after")
