@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.support.browser import LONG, Visit, fields, visiting
+from tests.support.browser import LONG, Visit, fields, module, visiting
 
 expect.set_options(timeout=LONG)
 QUICK = {
@@ -45,7 +45,7 @@ def test_a_choice_computes_again_and_each_map_says_its_error(visit: Visit) -> No
     expect(facts(visit, 3)).to_contain_text("25 gradients")
     expect(facts(visit, 3)).to_contain_text("off its limit")
     for place in (4, 5):
-        expect(facts(visit, place)).to_contain_text("last change")
+        expect(facts(visit, place)).to_contain_text("±")
     visit.page.reload()
     visit.finished()
     expect(quality(visit)).to_have_value("quick")
@@ -79,13 +79,29 @@ def test_a_method_that_is_added_later_has_it_too_and_other_parameters_stay(visit
 
 def test_maps_that_share_gradients_say_so(visit: Visit) -> None:
     visit.cat()
-    visit.add_method("XRAI")
-    visit.finished(7)
-    visit.add_method("IDGI")
-    visit.finished(8)
-    visit.page.get_by_role("spinbutton", name="Seed").fill("3")  # nothing of theirs hangs on it: they stay
-    choose(visit, "Quick")
-    expect(visit.page.locator("map-panel", has=visit.page.locator(".facts", has_text="shared"))).to_have_count(1)
+    script = f"""async diagnostics => {{
+      const {{ factsOf }} = await {module("shared/panel-facts.js")};
+      return factsOf({{ diagnostics }}).map(({{ text, long }}) => [text, Boolean(long)]);
+    }}"""
+    shared = visit.page.evaluate(
+        script, {"gradient_evaluations": 50, "shared_gradients": 50, "forward_evaluations": 51}
+    )
+    assert shared == [["50 gradients (50 shared)", True], ["51 forward passes", False]]
+    assert visit.page.evaluate(script, {"gradient_evaluations": 1}) == [["1 gradient", False]]
+
+
+def test_a_map_says_the_error_that_it_was_left_with(visit: Visit) -> None:
+    """By samples how far from its limit, with a tolerance what the last doubling has changed."""
+    visit.cat()
+    script = f"""async diagnostics => {{
+      const {{ factsOf }} = await {module("shared/panel-facts.js")};
+      return factsOf({{ diagnostics }}).map(({{ text, poor }}) => [text, Boolean(poor)]);
+    }}"""
+    assert visit.page.evaluate(script, {"standard_error": 0.7, "limit_error": 0.98}) == [["98 % off its limit", False]]
+    assert visit.page.evaluate(script, {"standard_error": 1.5, "limit_error": None}) == [["± 150 %", False]]
+    assert visit.page.evaluate(script, {"converged": True, "change": 0.087}) == [["± 8.7 %", False]]
+    unconverged = visit.page.evaluate(script, {"converged": False, "change": 0.2})
+    assert unconverged == [["not converged: last change 20 %", True]]
 
 
 def test_without_a_fault_of_axe_and_in_chinese(browser: Browser, server_url: str, visit: Visit) -> None:

