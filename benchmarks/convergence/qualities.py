@@ -83,11 +83,11 @@ def rows_of(model: str, picture: str) -> Iterator[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Stop:
-    """Where a tolerance ends a run: gradients, the change told there, the distance from the last map."""
+    """Where a tolerance ends a run: gradients, the change told there, the distance from the last map; None there."""
 
     gradients: int
     change: float
-    error: float
+    error: float | None
     reached: bool
 
 
@@ -98,7 +98,7 @@ def stop(rows: list[dict[str, Any]], tolerance: float) -> Stop:
         return max(row["change"], row["completeness"] if row["defined"] else 0) <= tolerance
 
     at = next((row for row in changed if is_enough(row)), changed[-1])
-    return Stop(at["gradients"], at["change"], at["error_to_last"], is_enough(at))
+    return Stop(at["gradients"], at["change"], at["error_to_last"] or None, is_enough(at))
 
 
 def qualities_table(folder: Path) -> str:
@@ -132,5 +132,6 @@ def cell(id: str, rows: list[dict[str, Any]], parameters: dict[str, Any]) -> str
     stops = [stop([row for row in rows if row["picture"] == picture], parameters["tolerance"]) for picture in pictures]
     most = max(one.gradients for one in stops)
     missed = "" if all(one.reached for one in stops) else ", not all reached"
-    told = f"told {median([one.change for one in stops]):.3f}, left {median([one.error for one in stops]):.3f}"
+    errors = [one.error for one in stops if one.error is not None]
+    told = f"told {median([one.change for one in stops]):.3f}, left {f'{median(errors):.3f}' if errors else '–'}"
     return f"{median([one.gradients for one in stops]):.0f} (at most {most}{missed}): {told}"
