@@ -49,10 +49,6 @@ def test_a_choice_computes_again_and_each_map_says_its_error(visit: Visit) -> No
     visit.page.reload()
     visit.finished()
     expect(quality(visit)).to_have_value("quick")
-    visit.add_method("IDGI")
-    visit.finished(7)
-    expect(quality(visit)).to_have_value("")
-    expect(quality(visit).locator("option:checked")).to_have_text("Own values")
     choose(visit, "Standard")
     assert options(visit) == {}
     expect(facts(visit, 3)).to_contain_text("50 gradients")
@@ -65,16 +61,26 @@ def test_a_method_that_is_added_later_has_it_too_and_other_parameters_stay(visit
     visit.finished(7)
     assert options(visit) == {**QUICK, "idgi": {"steps": 25}}
     expect(quality(visit)).to_have_value("quick")
+    set_parameter(visit, "Noise", "0.2")
+    assert options(visit)["smooth_grad"] == {"samples": 25, "noise": 0.2}
+    expect(quality(visit)).to_have_value("quick")
+    set_parameter(visit, "Samples", "30")
+    expect(quality(visit)).to_have_value("")
+    expect(quality(visit).locator("option:checked")).to_have_text("Own values")
+    choose(visit, "Standard")
+    assert options(visit) == {"smooth_grad": {"noise": 0.2}}
+    expect(quality(visit).locator("option:checked")).to_have_text("Standard")
+
+
+def set_parameter(visit: Visit, name: str, value: str) -> None:
+    """A parameter of SmoothGrad, by its dialog, beside six other maps."""
     visit.page.get_by_role("button", name="Details of SmoothGrad").click()
     visit.page.get_by_role("button", name="Parameters").click()
     form = visit.page.get_by_role("dialog", name="Parameters of SmoothGrad")
-    form.get_by_role("spinbutton", name="Noise").fill("0.2")
-    form.get_by_role("button", name="Compute").click()
+    form.get_by_role("spinbutton", name=name).fill(value)
+    with visit.page.expect_response(lambda answer: answer.url.endswith("/explanations")):
+        form.get_by_role("button", name="Compute").click()
     visit.finished(7)
-    assert options(visit)["smooth_grad"] == {"samples": 25, "noise": 0.2}
-    expect(quality(visit)).to_have_value("quick")
-    choose(visit, "Standard")
-    assert options(visit) == {"smooth_grad": {"noise": 0.2}}
 
 
 def test_maps_that_share_gradients_say_so(visit: Visit) -> None:
