@@ -190,4 +190,4 @@ def number_text(value: float | int | str | None) -> str:
     if not exponent:
         mantissa, _, exponent = f"{value:.2e}".partition("e")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa} × 10{raised}".replace("-", "−")
+    return f"{mantissa}×10{raised}".replace("-", "−")

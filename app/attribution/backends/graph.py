@@ -28,8 +28,9 @@ def graph_of(tape: Tape) -> ov.Model:
     for operation in tape.operations:
         results = _translate(operation, nodes)
         for value, result in zip(operation.results, results, strict=False):
-            if value is not None:  # a result may be None if inference has none, such as a batch's own mean
+            if value is not None:
                 nodes[value.number] = result.output(0) if isinstance(result, ov.Node) else result
+                _name(nodes[value.number], operation, value)
     outputs = [op.result(nodes[value.number]) for value in tape.outputs]
     model = ov.Model(outputs, parameters, "gradient")
     _broadcast_late(model)
@@ -47,6 +48,17 @@ def _broadcast_late(model: ov.Model) -> None:
             full = any(operation.input_value(i).get_shape() == repeated.shape for i in others)
             if operation.get_type_name() in ELEMENTWISE and full:
                 reader.replace_source_output(repeated.input_value(0))
+
+
+def _name(output: ov.Output | None, operation: TapeOperation, value: Value) -> None:
+    """Name the node that makes a value; None is what inference has not, such as a batch's own mean."""
+    if output is not None and " " not in output.get_node().get_friendly_name():  # else it only passes a value on
+        output.get_node().set_friendly_name(name_of(operation, value))
+
+
+def name_of(operation: TapeOperation, value: Value) -> str:
+    """The name of the node that makes a value, such as `relu_.default 12`: the operation, and the value's number."""
+    return f"{operation.name.removeprefix('aten.')} {value.number}"
 
 
 def _translate(operation: TapeOperation, nodes: dict[int, Any]) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@
  * Bars side by side: `series[].x` is the place of each label, from 0.
  * @typedef {object} BarsData
  * @property {string[]} labels
+ * @property {Axis | null} [x] - what the labels are, where they do not say it
  * @property {Axis} y
  * @property {Series[]} series
  */
@@ -319,6 +320,7 @@
  * @typedef {object} HistogramData
  * @property {Axis} x
  * @property {number[]} edges
+ * @property {Axis | null} [y] - the axis of the counts; a linear one where there is none
  * @property {Series[]} series
  */
 

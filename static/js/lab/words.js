@@ -1,6 +1,6 @@
 // The words of the experiment of this page: those of its folder, else what the server calls a thing.
 
-import { number } from "../shared/format.js";
+import { number, trimmed } from "../shared/format.js";
 import { filled, textOr } from "../shared/texts.js";
 
 /** @import { Axis, FindingBody, Grid, GridStep, Series } from "./types.js" */
@@ -47,7 +47,7 @@ export const claimText = (id) => textOr(`lab.${page()}.claim.${id}`, null);
  * Four digits, without zeros at the end.
  * @param {number} value
  */
-const short = (value) => number(value, 4).replace(/(\.\d*?)0+(?=$|×)/, "$1").replace(/\.(?=$|×)/, "");
+const short = (value) => trimmed(number(value, 4));
 
 /** @param {unknown} value */
 export const valueText = (value) => (typeof value === "number" ? short(value) : value === null || value === undefined ? "–" : String(value));

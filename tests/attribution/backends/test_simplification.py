@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from gradoscope.attribution.backends.compiled import CompiledBackend, _gradient
+from gradoscope.attribution.backends.compiled import CompiledBackend, gradient_of
 from gradoscope.attribution.backends.simplification import BACKWARD, simplified
 from gradoscope.attribution.backends.tape import Tape, record
 from gradoscope.attribution.classifier import Classifier
@@ -38,7 +38,7 @@ class Stem(nn.Module):
 
 
 def tape_of(classifier: Classifier) -> Tape:
-    return record(classifier, ((2, 3, *classifier.size), (2, 3), (2, 1)), _gradient)
+    return record(classifier, ((2, 3, *classifier.size), (2, 3), (2, 1)), gradient_of)
 
 
 def names(tape: Tape) -> Counter[str]:
