@@ -7,6 +7,8 @@
  * @property {string} id
  * @property {PlannedPanelBody[]} [panels]
  * @property {number} gradient_evaluations
+ * @property {number} [shared_evaluations] - how many of them are gradients that one map has computed for another
+ *   one too
  * @property {number | null} [metric_evaluations]
  */
 
@@ -392,6 +394,8 @@
  * @property {string[]} weaknesses
  * @property {boolean} default - computed if a request names no methods
  * @property {Record<string, any>} parameters - JSON Schema
+ * @property {Record<string, Record<string, any>>} [qualities] - parameters for `quality`: quick, good and exact;
+ *   empty where it changes nothing
  */
 
 /**
