@@ -111,9 +111,9 @@ bench-growth: $(VENV)/.benched
 convergence: $(VENV)/.benched
 	$(BIN)/python -m benchmarks.convergence $(CONVERGENCE)
 
-# every method on a GPU against the CPU, memory that runs out, and the benchmark; says so where there is no GPU
+# speed and agreement with the CPU on a GPU, in nine minutes at most; says so where there is no GPU (CHECK="--json FILE")
 check-gpu: $(VENV)/.benched
-	@$(BIN)/python -m tools.check_gpu
+	@$(BIN)/python -m tools.check_gpu $(CHECK)
 
 # twelve maps in the browser, every control: milliseconds of drawing and from frame to frame
 bench-page: $(VENV)/.tested bundle

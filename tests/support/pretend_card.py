@@ -41,6 +41,12 @@ class OnCard(Tensor):
     def __init__(self, values: Tensor) -> None:
         pass
 
+    def tolist(self) -> Any:
+        return self.cpu().tolist()
+
+    def new_tensor(self, data: Any, **options: Any) -> Tensor:
+        return OnCard(torch.tensor(data, **{"dtype": self.dtype, **options}))
+
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return Card.run(func, args, kwargs or {}, None)
@@ -79,6 +85,13 @@ class Card(TorchDispatchMode):  # type: ignore[misc]
         # an operation in place returns what it was given
         known = {id(t.values): t for t in tensors if isinstance(t, OnCard)}
         return tree_map(lambda one: _on_card(one, known) if isinstance(one, Tensor) else one, found)
+
+
+def tensor(data: Any, *, make: Any = torch.tensor, **options: Any) -> Tensor:
+    """`torch.tensor`, which makes tensors without a dispatch."""
+    if options.get("device") != ELSEWHERE:
+        return make(data, **options)  # type: ignore[no-any-return]
+    return OnCard(make(data, **{**options, "device": "cpu"}))
 
 
 def _on_card(values: Tensor, known: dict[int, OnCard]) -> Tensor:

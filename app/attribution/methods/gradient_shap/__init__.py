@@ -73,7 +73,7 @@ class GradientShap(Method[GradientShapParameters]):
         baseline = partial(make_baseline, parameters.baseline, picture, seed)
         fixed = baseline()
         running_mean = RunningMean(torch.zeros_like(picture, dtype=torch.float64))
-        sums: list[float] = []
+        sums: list[Tensor] = []  # on the device, which is not waited for at each sample
         baseline_scores: list[float] = []
         done = 0
         for batch in engine.batches(range(parameters.samples)):
@@ -84,7 +84,7 @@ class GradientShap(Method[GradientShapParameters]):
             for gradient, change in zip(engine.gradients(points), changes, strict=True):
                 sample = gradient.double() * change.double()
                 running_mean.add(sample)
-                sums.append(float(sample.sum()))
+                sums.append(sample.sum())
             if random_baselines or not baseline_scores:
                 baseline_scores += finite(engine.scores(baselines if random_baselines else fixed[None])).tolist()
             done += len(batch)
@@ -95,7 +95,10 @@ class GradientShap(Method[GradientShapParameters]):
         record = completeness(score, expected, float(values.double().sum()))
         if record["relative_error"] is not None and done > 1:
             # the error of each sample's completeness, but for S(x), which is the same for all
-            errors = [total + baseline for total, baseline in zip(sums, cycle(baseline_scores), strict=False)]
+            errors = [
+                total + baseline
+                for total, baseline in zip(torch.stack(sums).tolist(), cycle(baseline_scores), strict=False)
+            ]
             record["standard_error"] = stdev(errors) / math.sqrt(done) / abs(record["expected"])
         diagnostics: Diagnostics = {
             "gradient_evaluations": done,
