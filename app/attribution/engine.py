@@ -118,12 +118,13 @@ class Engine:
                     parts.append(part)
                     done += count
                     counters.add(count, gradients)
+                    self.backend.note_pass(count)
                 elif count == 1:
                     raise OutOfMemory(
                         "The computation needs more memory than there is. Take a smaller model or input size."
                     )
                 else:
-                    self.backend.max_batch = count // 2
+                    self.backend.note_out_of_memory(count)
                     log.warning(
                         "%s: no memory for %d pictures in a pass, %d from now on", self.classifier.id, count, count // 2
                     )

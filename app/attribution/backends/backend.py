@@ -20,17 +20,23 @@ log = logging.getLogger(__name__)
 # other side of its kink.
 MAX_MEDIAN_ERROR, MAX_ERROR = 1e-2, 1e-1
 ROUNDS = 3
+PATIENCE = 32, 1024  # full passes after which more pictures are tried again: after the first time, and at most
 
 
 class Backend(ABC):
     """Computes gradients; `name` is for people, `sizes` are micro-batches to choose from.
 
-    `max_batch` is how many pictures memory suffices for in a pass; None where it has never run out.
+    `max_batch` is how many pictures memory suffices for in a pass; None where there is no limit. Where memory has run
+    out it is halved, and doubled again after some passes: somebody else may have used the memory for a while. It never
+    exceeds `ceiling`, which was known before.
     """
 
     name: str
     sizes: tuple[int, ...]
     max_batch: int | None = None
+    ceiling: int | None = None
+    _patience, _passes_left = PATIENCE[0], 0  # none are left where memory has not run out
+    _tries_more = False  # whether the limit was raised, and no pass has shown yet that memory suffices
 
     @property
     def micro_batch(self) -> int:
@@ -40,6 +46,26 @@ class Backend(ABC):
     def backend_name_for(self, count: int) -> str:
         """The name of the backend that a pass of so many pictures would be computed by."""
         return self.name
+
+    def note_out_of_memory(self, count: int) -> None:
+        """Memory did not suffice for a pass of so many pictures. After a try in vain, twice as many go by till the next
+        one."""
+        if self._tries_more:
+            self._patience = min(2 * self._patience, PATIENCE[1])
+        self._tries_more, self._passes_left, self.max_batch = False, self._patience, count // 2
+
+    def note_pass(self, count: int) -> None:
+        """Memory sufficed for a pass of so many pictures."""
+        if not self._passes_left or self.max_batch is None or count < self.max_batch:
+            return
+        self._tries_more = False
+        self._passes_left -= 1
+        if not self._passes_left:
+            most, self.max_batch, self._tries_more = self.ceiling or max(self.sizes), 2 * self.max_batch, True
+            if self.max_batch < most:
+                self._passes_left = self._patience
+            else:
+                self.max_batch = self.ceiling
 
     @abstractmethod
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:

@@ -196,7 +196,7 @@ class BackendSelector(Backend):
             found = self.backend.gradients(pictures, score)
         assert self._batch_bytes is not None
         most = max(1, self._batch_bytes * len(pictures) // max(1, saved.bytes))
-        self.max_batch = min(most, self.max_batch or most)
+        self.ceiling, self.max_batch = most, min(most, self.max_batch or most)
         self._batch_bytes = None
         return found
 

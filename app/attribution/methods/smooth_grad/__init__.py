@@ -104,8 +104,8 @@ class SmoothGrad(Method[SmoothGradParameters]):
     def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
         deviation = parameters.noise * float(picture.max() - picture.min())
         draw_noise = mirrored if parameters.variant == "mean" else independent
-        noises = draw_noise(seed, parameters.samples, picture.shape)
-        noisy = (picture + deviation * engine.to_device(sample_noise) for sample_noise in noises)
+        noises = draw_noise(engine, seed, parameters.samples, picture.shape)
+        noisy = (picture + deviation * sample_noise for sample_noise in noises)
         statistic = RUNNING_STATISTICS[parameters.variant](picture)
         samples = IndependentSamples(parameters.variant, torch.zeros_like(picture, dtype=torch.float64))
         done = 0
@@ -139,12 +139,12 @@ class IndependentSamples:
             self._first = None
 
 
-def independent(seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Standard normal noise ε₀, ε₁, …"""
-    return (noise(seed, k, shape) for k in range(samples))
+def independent(engine: Engine, seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Standard normal noise ε₀, ε₁, … on the engine's device"""
+    return (engine.to_device(noise(seed, k, shape)) for k in range(samples))
 
 
-def mirrored(seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Standard normal noise ε₀, −ε₀, ε₁, −ε₁, …"""
-    pairs = ((drawn, -drawn) for drawn in independent(seed, (samples + 1) // 2, shape))
+def mirrored(engine: Engine, seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
+    """Standard normal noise ε₀, −ε₀, ε₁, −ε₁, … on the engine's device, to which each pair goes once."""
+    pairs = ((drawn, -drawn) for drawn in independent(engine, seed, (samples + 1) // 2, shape))
     return islice(chain.from_iterable(pairs), samples)
