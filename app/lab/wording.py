@@ -162,15 +162,24 @@ def labelled(id: str, figure: FigureBody, language: str = FALLBACK) -> FigureBod
 
 def worded_finding(of: Worded, finding: ExperimentFinding, language: str = FALLBACK) -> ExperimentFinding:
     """A finding with its sentence, the numbers filled in."""
-    template = words(of, language).get(f"finding.{finding.id}.{finding.verdict}", finding.text)
-    return finding.model_copy(update={"text": filled(template, finding.numbers)})
+    known = words(of, language)
+    template = known.get(f"finding.{finding.id}.{finding.verdict}", finding.text)
+    return finding.model_copy(update={"text": filled(template, finding.numbers, known)})
 
 
-def filled(template: str, numbers: Mapping[str, float | int | str | None]) -> str:
-    """A sentence with numbers in the place of `{names}`; a name that has none stays."""
+def filled(template: str, numbers: Mapping[str, float | int | str | None], known: Words = MappingProxyType({})) -> str:
+    """A sentence with numbers in the place of `{names}`; a name that has none stays.
+
+    A name that ends in `_series` holds ids of series, by commas: their titles are said.
+    """
 
     def value(found: re.Match[str]) -> str:
-        return number_text(numbers[found[1]]) if found[1] in numbers else found[0]
+        if found[1] not in numbers:
+            return found[0]
+        one = numbers[found[1]]
+        if found[1].endswith("_series"):
+            return ", ".join(known.get(f"series.{id}", id) for id in str(one).split(", "))
+        return number_text(one)
 
     return PLACEHOLDER.sub(value, template)
 
@@ -189,5 +198,8 @@ def number_text(value: float | int | str | None) -> str:
     mantissa, _, exponent = f"{value:.3g}".partition("e")
     if not exponent:
         mantissa, _, exponent = f"{value:.2e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").removesuffix(".")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa} × 10{raised}".replace("-", "−")
+    power = f"{mantissa.removesuffix('1')}10{raised}" if mantissa in ("1", "-1") else f"{mantissa} × 10{raised}"
+    return power.replace("-", "−")

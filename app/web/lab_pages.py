@@ -17,6 +17,7 @@ from ..lab.experiment import Experiment
 from ..lab.registry import FOLDER, experiments
 from ..pipeline.presentation import FALLBACK
 from ..pipeline.texts import texts
+from .formulas import in_lines
 
 SLIDER_STEPS = 100  # about so many places has the slider of a number that is no whole one
 LOG_RATIO = 1000  # a slider whose ends are further apart than this is logarithmic
@@ -124,7 +125,8 @@ def subscripts(text: str) -> Markup:
 
 def lab_template(id: str, name: str) -> str | None:
     """The text of a template of an experiment."""
-    return _read(FOLDER / id / "templates" / name) if id in experiments() else None
+    found = _read(FOLDER / id / "templates" / name) if id in experiments() else None
+    return in_lines(found) if found is not None and name == "formula.html" else found
 
 
 @cache

@@ -36,7 +36,7 @@ export function drawLines(data, width) {
   const plot = new Plot({
     width, height: heightFor(width) + key.height, top: 12 + key.height, right: labels ? labels.width + 14 : 12,
     x: scaleOf(series.flatMap(({ x }) => x), { log: data.x.scale === "log", tight: true, count: Math.max(3, Math.floor(width / 90)) }),
-    y: scaleOf(series.flatMap(({ y, low = [], high = [] }) => [...y, ...low, ...high]), { log: data.y.scale === "log" }),
+    y: scaleOf(series.flatMap(({ y, low = [], high = [] }) => [...y, ...low, ...high]), { log: data.y.scale === "log", least: data.y.least }),
     xTitle: axisTitle(data.x), yTitle: axisTitle(data.y),
   });
   const cursor = svg("g", { class: "cursor" });

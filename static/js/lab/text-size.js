@@ -25,7 +25,7 @@ export function widthOf(text, weight = 400) {
  * @param {number} most
  */
 export function linesOf(text, width, most = 2) {
-  const words = text.match(/[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s*/g) ?? [text];
+  const words = text.match(/[\u3000-\u9fff\uff00-\uffef]\s*|[^\s\u3000-\u9fff\uff00-\uffef]+\s*/g) ?? [text];
   /** @type {string[]} */
   const lines = [""];
   for (const word of words) {

@@ -18,6 +18,10 @@ STEPS = [10 ** (-power / 4) for power in range(4, 65)]
 """From 1e-1 to 1e-16, four to a power of ten."""
 
 
+LEAST = 1e-18
+"""Errors below this are 0 to rounding, and are not drawn: a theory would stretch the axis far beyond what is measured."""
+
+
 def run(parameters: GradientCheckParameters, seed: int) -> Iterator[Update]:
     """Only the network is drawn."""
     f = function(parameters.function, seed)
@@ -95,7 +99,9 @@ def _errors(steps: list[float], errors: dict[Scheme, list[float]], rounding: flo
     series = [Series(id=scheme, x=numbers(steps), y=numbers(one, positive=True)) for scheme, one in errors.items()]
     series.append(Series(id="rounding", x=numbers(steps), y=numbers(rounding / h for h in steps), style="dashed"))
     series.append(Series(id="square", x=numbers(steps), y=numbers(h * h / 6 for h in steps), style="dashed"))
-    return Figure("errors", LinesData(x=Axis(id="step", scale="log"), y=Axis(id="error", scale="log"), series=series))
+    return Figure(
+        "errors", LinesData(x=Axis(id="step", scale="log"), y=Axis(id="error", scale="log", least=LEAST), series=series)
+    )
 
 
 def _shape(parameters: GradientCheckParameters, f: Any, place: torch.Tensor) -> Figure:
