@@ -21,7 +21,7 @@ def in_lines(template: str) -> str:
 
 def _parts(formula: str) -> list[str]:
     """One `<math>` as several."""
-    whole = ElementTree.fromstring(formula)  # noqa: S314 - of our own files
+    whole = ElementTree.fromstring(formula)
     row = whole[0] if len(whole) == 1 and whole[0].tag == "mrow" else whole
     parts: list[list[Element]] = [[]]
     for child in row:

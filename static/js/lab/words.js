@@ -73,7 +73,7 @@ export const stepText = ({ id, text = "", numbers = {} }) => sentenceOf(`step.${
  * @param {string} name
  * @param {any} value
  */
-const named = (name, value) => (name.endsWith("_series") ? String(value).split(", ").map((id) => seriesTitle({ id, title: "" })).join(t("lab.page.comma")) : valueText(value));
+const named = (name, value) => (name.endsWith("_series") ? String(value).split(", ").map((id) => textOr(`lab.${page()}.series.${id}`, id)).join(t("lab.page.comma")) : valueText(value));
 
 /**
  * A sentence of the experiment with its numbers; null where it has none, or one of its numbers is missing.

@@ -19,7 +19,7 @@ STEPS = [10 ** (-power / 4) for power in range(4, 65)]
 
 
 LEAST = 1e-18
-"""Errors below this are 0 to rounding, and are not drawn: a theory would stretch the axis far beyond what is measured."""
+"""Errors below this are 0 to rounding, and are not drawn: a theory would stretch the axis far beyond them."""
 
 
 def run(parameters: GradientCheckParameters, seed: int) -> Iterator[Update]:

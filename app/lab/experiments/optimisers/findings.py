@@ -49,9 +49,9 @@ def _arrived(parameters: OptimisersParameters, found: dict[str, Any]) -> Experim
         first = min(when, key=lambda name: when[name])
         numbers |= {"first_series": first, "first_step": when[first]}
     if len(distances) == 1:
-        return ExperimentFinding(id="arrived_one", verdict=verdict, numbers=numbers | {
-            "one_series": next(iter(distances)), "left": next(iter(distances.values())), "step": next(iter(when.values()), None),
-        })  # fmt: skip
+        (one, left), step = *distances.items(), next(iter(when.values()), None)
+        numbers |= {"one_series": one, "left": left, "step": step}
+        return ExperimentFinding(id="arrived_one", verdict=verdict, numbers=numbers)
     return ExperimentFinding(id="arrived", verdict=verdict, numbers=numbers)
 
 
@@ -61,7 +61,8 @@ def _fair(found: dict[str, Any]) -> ExperimentFinding:
     at_best = {name: one for name, one in found["final"].items() if one is not None}
     first, second = min(at_default, key=lambda name: at_default[name]), min(at_best, key=lambda name: at_best[name])
     numbers: dict[str, float | int | str | None] = {
-        "at_default_series": first, "default_loss": at_default[first], "at_best_series": second, "best_loss": at_best[second],
+        "at_default_series": first, "default_loss": at_default[first],
+        "at_best_series": second, "best_loss": at_best[second],
         "winner_at_best": at_best.get(first), "sgd_default": at_default.get("sgd"), "sgd_best": at_best.get("sgd"),
     }  # fmt: skip
     return ExperimentFinding(id="fair", verdict="holds" if first == second else "fails", numbers=numbers)
