@@ -185,7 +185,7 @@ def filled(template: str, numbers: Mapping[str, float | int | str | None], known
 
 
 def number_text(value: float | int | str | None) -> str:
-    """A number for people: four significant digits, and powers of ten beyond 10⁻³ and 10⁶; with a true minus."""
+    """A number for people: four significant digits (six just beside 1), and powers of ten beyond 10⁻³ and 10⁶; with a true minus."""
     if value is None:
         return "not finite"
     if isinstance(value, str):
@@ -193,7 +193,8 @@ def number_text(value: float | int | str | None) -> str:
     if isinstance(value, int) or (value == round(value) and abs(value) < 1e6):
         return f"{round(value)}".replace("-", "−")
     if 1e-3 <= abs(value) < 1e6:
-        text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+        near_one = f"{abs(value):.4g}" == "1" != f"{abs(value):.6g}"  # a factor that four digits would make 1
+        text = f"{value:.6g}" if near_one else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
         return text.replace("-", "−")
     mantissa, _, exponent = f"{value:.3g}".partition("e")
     if not exponent:

@@ -120,6 +120,7 @@ def _depth(run: Run, id: str) -> Iterator[ExperimentFinding]:
         yield ExperimentFinding(id=id, verdict="fails", numbers={
             "layers": named(run, np.array(sorted(lasting))), "count": len(lasting), "of": len(run.names),
             "last": run.names[last], "times": typical[most], "most": run.names[most], "step": int(run.steps[start]),
+            "first": min(at.step for at in lasting.values()),
         })  # fmt: skip
         return
     if far.any():

@@ -98,7 +98,7 @@ export class LabPage {
    */
   failed(problem) {
     this.results.failed();
-    const placed = problem.errors.filter(({ field, detail }) => this.controls.complain(field, detail));
+    const placed = problem.errors.filter(({ field, detail }) => this.controls.complain(field, detail.replace(/^parameters\.[\w.]+: /, "")));
     if (placed.length && placed.length === problem.errors.length) return;
     this.results.tell(problem, () => this.ask());
   }

@@ -116,7 +116,7 @@ function pointOf(plot, x, y) {
  */
 function endLabels(plot, series, { lines }) {
   const ends = series.map(({ y }) => y.toReversed().map(plot.at).find((top) => top !== null) ?? plot.bottom);
-  const places = spread(ends.map((y, index) => ({ y, height: LINE_PIXELS * lines[index].length + 4 })), plot.margin.top - 12, plot.bottom + 12);
+  const places = spread(ends.map((y, index) => ({ y, height: LINE_PIXELS * lines[index].length + 4 })), plot.margin.top - 12, plot.bottom + 4); // above the ticks
   return series.flatMap((each, place) => {
     const kind = kindOf(each, place);
     const first = places[place] - (LINE_PIXELS * (lines[place].length - 1)) / 2 + 4;
@@ -152,11 +152,22 @@ function readingOf(plot, series, cursor, title) {
     text: (index) => ({
       place: `${title} ${number(Number(places[index]))}`,
       values: byPlace.flatMap((values, place) => {
-        const found = values.get(places[index]);
+        const found = values.get(places[index]) ?? levelAt(series[place], places[index]);
         return found ? [{ name: seriesTitle(series[place]), kind: kindOf(series[place], place), value: withInterval(found) }] : [];
       }),
     }),
   };
+}
+
+/**
+ * The value of a line between two of its points, where it is level there; undefined elsewhere.
+ * @param {Series} series
+ * @param {Value} at
+ */
+function levelAt({ x, y, low = [], high = [] }, at) {
+  const next = x.findIndex((value) => Number(value) > Number(at));
+  if (next < 1 || y[next - 1] === null || y[next - 1] !== y[next]) return undefined;
+  return { y: y[next], low: low[next - 1] === low[next] ? low[next] : undefined, high: high[next - 1] === high[next] ? high[next] : undefined };
 }
 
 /** @param {{ y: Value, low?: Value, high?: Value }} found */

@@ -5,14 +5,23 @@ import { labelText, valueText } from "./words.js";
 
 /** @import { TableData } from "./types.js" */
 
+/**
+ * Its head and its rows as words.
+ * @param {TableData} data
+ */
+export function tableTexts({ columns, rows }) {
+  const texts = columns.map((_, index) => aligned(rows.map((row) => row[index])));
+  return [columns.map(labelText), ...rows.map((_, place) => texts.map((column) => column[place]))];
+}
+
 /** @param {TableData} data */
 export function tableOf({ columns, rows }) {
   const numeric = columns.map((_, index) => rows.every((row) => typeof row[index] !== "string"));
-  const texts = columns.map((_, index) => (numeric[index] ? aligned(rows.map((row) => row[index])) : rows.map((row) => cellText(row[index]))));
+  const [, ...texts] = tableTexts({ columns, rows });
   return el("div", {}, el("table", { class: "lab-table" },
     el("thead", {}, el("tr", {}, ...columns.map((column, index) => el("th", { scope: "col", class: numeric[index] ? "is-number" : null }, labelText(column))))),
     el("tbody", {}, ...rows.map((row, place) => el("tr", {}, ...row.map((_, index) => (
-      index ? el("td", { class: numeric[index] ? "is-number" : null }, texts[index][place]) : el("th", { scope: "row" }, texts[index][place]))))))));
+      index ? el("td", { class: numeric[index] ? "is-number" : null }, texts[place][index]) : el("th", { scope: "row" }, texts[place][index]))))))));
 }
 
 /**

@@ -44,10 +44,16 @@ export const labelText = (label) => textOr(`lab.${page()}.column.${label}`, text
 export const claimText = (id) => textOr(`lab.${page()}.claim.${id}`, null);
 
 /**
+ * A factor that four digits would make 1, and six do not.
+ * @param {number} value
+ */
+const nearOne = (value) => Number(Math.abs(value).toPrecision(4)) === 1 && Number(Math.abs(value).toPrecision(6)) !== 1;
+
+/**
  * Four digits, without zeros at the end; a power of ten by itself.
  * @param {number} value
  */
-const short = (value) => number(value, 4).replace(/(\.\d*?)0+(?=$|×)/, "$1").replace(/\.(?=$|×)/, "").replace(/^(−?)1×/, "$1");
+const short = (value) => number(value, nearOne(value) ? 6 : 4).replace(/(\.\d*?)0+(?=$|×)/, "$1").replace(/\.(?=$|×)/, "").replace(/^(−?)1×/, "$1");
 
 /** @param {unknown} value */
 export const valueText = (value) => (typeof value === "number" ? short(value) : value === null || value === undefined ? "–" : String(value));
