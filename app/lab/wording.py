@@ -185,7 +185,10 @@ def filled(template: str, numbers: Mapping[str, float | int | str | None], known
 
 
 def number_text(value: float | int | str | None) -> str:
-    """A number for people: four significant digits (six just beside 1), and powers of ten beyond 10⁻³ and 10⁶; with a true minus."""
+    """A number for people: four significant digits (six just beside 1), and powers of ten beyond 10⁻³ and 10⁶.
+
+    With a true minus.
+    """
     if value is None:
         return "not finite"
     if isinstance(value, str):

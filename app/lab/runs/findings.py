@@ -117,10 +117,12 @@ def _depth(run: Run, id: str) -> Iterator[ExperimentFinding]:
         start = max(at.row for at in lasting.values())
         typical = {layer: _median(times[start:, layer]) for layer in lasting}
         most = max(typical, key=lambda layer: typical[layer])
-        yield ExperimentFinding(id=id, verdict="fails", numbers={
+        first = min(at.step for at in lasting.values())
+        spread = first < int(run.steps[start])
+        yield ExperimentFinding(id=f"{id}_spread" if spread else id, verdict="fails", numbers={
             "layers": named(run, np.array(sorted(lasting))), "count": len(lasting), "of": len(run.names),
             "last": run.names[last], "times": typical[most], "most": run.names[most], "step": int(run.steps[start]),
-            "first": min(at.step for at in lasting.values()),
+            "first": first,
         })  # fmt: skip
         return
     if far.any():
