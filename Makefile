@@ -12,7 +12,7 @@ BIN = $(VENV)/bin
 # pytest that a test starts would compile app/ again
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve test test-page test-slow test-cluster lint lint-types lint-style lint-imports lint-files lint-js bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks bench-slow-link bench-score-cam bench-all-methods bench-request bench-watch bench-lab trust-study sweep docs slow hostile chaos load fuzz compare pins audit clean
+.PHONY: serve test test-page test-slow test-cluster lint lint-types lint-style lint-imports lint-files lint-js bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks bench-slow-link bench-score-cam bench-all-methods bench-request bench-operations bench-watch bench-lab trust-study sweep docs slow hostile chaos load fuzz compare pins audit clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/python -m tools.bundle_js --optional
@@ -167,6 +167,9 @@ bench-request: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.request $(REQUEST)
 
 # Score-CAM's forward passes against plain inference, on ResNet-50 (a minute); 1 where they take more than 1.3 times as long
+bench-operations: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.operations $(OPERATIONS)
+
 bench-score-cam: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.score_cam $(SCORE_CAM)
 

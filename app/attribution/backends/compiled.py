@@ -19,6 +19,17 @@ from .tape import Unsupported, record
 STREAMS = 2
 # Memory of a compiled graph, as a multiple of the weights' size: packed for forward, packed for backward, and buffers.
 MEMORY_FACTOR = 3
+SETTINGS = {
+    "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 if the processor has it
+    "PERFORMANCE_HINT": "LATENCY",
+    "ENABLE_CPU_PINNING": False,
+}
+
+
+def streams() -> dict[str, int]:
+    """A few streams that share PyTorch's number of threads."""
+    threads = torch.get_num_threads()
+    return {"NUM_STREAMS": min(STREAMS, threads), "INFERENCE_NUM_THREADS": threads}
 
 
 class CompiledBackend(Backend):
@@ -40,23 +51,15 @@ class CompiledBackend(Backend):
         from .graph import graph_of
         from .runtime import ov
 
-        classes, threads = len(classifier.labels), torch.get_num_threads()
-        streams = min(STREAMS, threads)
+        classes = len(classifier.labels)
         shape = (batch, classifier.channels, *classifier.size)
-        tape = record(classifier, (shape, (batch, classes), (batch, 1)), _gradient)
+        tape = record(classifier, (shape, (batch, classes), (batch, 1)), gradient_of)
         if tape.outputs[1].shape != (batch, classes):
             raise Unsupported("logits of another shape")
-        settings = {
-            "INFERENCE_PRECISION_HINT": "f32",  # the default is bfloat16 if the processor has it
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": streams,
-            "INFERENCE_NUM_THREADS": threads,
-            "ENABLE_CPU_PINNING": False,
-        }
-        compiled = ov.Core().compile_model(graph_of(tape), "CPU", settings)
-        self._requests = [compiled.create_infer_request() for _ in range(streams)]
+        compiled = ov.Core().compile_model(graph_of(tape), "CPU", {**SETTINGS, **streams()})
+        self._requests = [compiled.create_infer_request() for _ in range(streams()["NUM_STREAMS"])]
         self._shape, self._classes = shape, classes
-        self.sizes = (batch * streams,)
+        self.sizes = (batch * len(self._requests),)
 
     def gradients(self, pictures: Tensor, score: Score) -> Tensor:
         """∂S/∂x for each of (N, C, H, W)."""
@@ -122,7 +125,8 @@ def direction_of(score: Score, classes: int) -> tuple[np.ndarray, float, Callabl
     return direction, 1, lambda y: y.softmax(-1)[:, score.target]
 
 
-def _gradient(network: nn.Module, x: Any, cotangents: Any, shares: Any) -> tuple[Tensor, Tensor]:
+def gradient_of(network: nn.Module, x: Any, cotangents: Any, shares: Any) -> tuple[Tensor, Tensor]:
+    """J^T (c − s p) for pictures x, vectors c and numbers s; and the logits."""
     with torch.enable_grad():
         logits = network(x.requires_grad_())
         upstream = cotangents - shares * logits.detach().softmax(-1)

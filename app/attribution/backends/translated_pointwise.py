@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .runtime import op
 from .tape import Unsupported
-from .translation import Translator, channelwise, integers, node, shape_of, translates
+from .translation import Translator, channelwise, integers, is_broadcast, node, shape_of, translates
 
 SOFTPLUS_THRESHOLD = 20  # PyTorch's default
 
@@ -20,6 +20,8 @@ def _binary(make: Callable[[Any, Any], Any]) -> Translator:
     """The translation of an operation on two operands, either of which may be a number."""
 
     def translate(a: Any, b: Any, alpha: float = 1) -> Any:
+        if isinstance(b, (int, float)) and is_broadcast(a):  # before the values are repeated, not after
+            return op.broadcast(translate(a.get_node().input_value(0), b, alpha), integers(shape_of(a)))
         return make(node(a), node(b) if alpha == 1 else op.multiply(node(b), node(alpha)))
 
     return translate
@@ -60,9 +62,16 @@ def addmm(bias: Any, a: Any, b: Any) -> Any:
     return op.add(mm(a, b), node(bias))
 
 
-@translates("_softmax.default")
-def softmax(x: Any, axis: int, half_to_float: bool) -> Any:
+# The safe one gives zeros where a row is −∞ only. Here it gives NaN, and a trial refuses a backend that does.
+@translates("_softmax.default", "_safe_softmax.default")
+def softmax(x: Any, axis: int, half_to_float: bool = False) -> Any:
     return op.softmax(x, axis % len(shape_of(x)))
+
+
+@translates("_softmax_backward_data.default")
+def softmax_backward(g: Any, y: Any, axis: int, dtype: Any) -> Any:
+    """y (g − Σ g y)"""
+    return op.multiply(y, op.subtract(g, op.reduce_sum(op.multiply(g, y), integers([axis]), True)))
 
 
 @translates("zeros_like.default")
@@ -78,6 +87,28 @@ def relu(x: Any) -> Any:
 @translates("threshold_backward.default")
 def threshold_backward(g: Any, x: Any, threshold: float) -> Any:
     return op.select(op.greater(x, node(threshold)), g, node(0.0))
+
+
+@translates("leaky_relu.default", "leaky_relu_.default")
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    return op.prelu(x, node(float(slope)))
+
+
+@translates("leaky_relu_backward.default")
+def leaky_relu_backward(g: Any, x: Any, slope: float, self_is_result: bool) -> Any:
+    if self_is_result and slope < 0:
+        raise Unsupported("leaky ReLU in place with a negative slope")
+    return op.select(op.greater(x, node(0.0)), g, op.multiply(g, node(float(slope))))
+
+
+@translates("tanh.default", "tanh_.default")
+def tanh(x: Any) -> Any:
+    return op.tanh(x)
+
+
+@translates("tanh_backward.default")
+def tanh_backward(g: Any, y: Any) -> Any:
+    return op.multiply(g, op.subtract(node(1.0), op.multiply(y, y)))
 
 
 @translates("hardtanh.default", "hardtanh_.default")

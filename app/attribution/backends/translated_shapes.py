@@ -75,6 +75,33 @@ def split(x: Any, size: int, axis: int = 0) -> Any:
     return tuple(slice_(x, axis, start, start + size) for start in range(0, shape_of(x)[axis], size))
 
 
+@translates("stack.default")
+def stack(parts: Any, axis: int = 0) -> Any:
+    return op.concat([unsqueeze(node(part), axis) for part in parts], axis)
+
+
+@translates("select.int")
+def select(x: Any, axis: int, index: int) -> Any:
+    start = index % shape_of(x)[axis]
+    return squeeze(slice_(x, axis, start, start + 1), axis)
+
+
+@translates("select_backward.default")
+def select_backward(g: Any, shape: Any, axis: int, index: int) -> Any:
+    start = index % shape[axis]
+    return slice_backward(unsqueeze(g, axis % len(shape)), shape, axis, start, start + 1, 1)
+
+
+@translates("unbind.int")
+def unbind(x: Any, axis: int = 0) -> Any:
+    return tuple(select(x, axis, index) for index in range(shape_of(x)[axis]))
+
+
+@translates("roll.default")
+def roll(x: Any, shifts: Any, axes: Any) -> Any:
+    return op.roll(x, integers(shifts), integers(axes))
+
+
 @translates("constant_pad_nd.default")
 def pad(x: Any, margins: Any, value: float = 0) -> Any:
     """`margins` begin with the last axis; negative ones crop, in both libraries."""

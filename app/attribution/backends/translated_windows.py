@@ -1,4 +1,4 @@
-"""Translations of convolution and pooling, with their derivatives."""
+"""Translations of pooling, with its derivatives."""
 
 from __future__ import annotations
 
@@ -9,46 +9,8 @@ from torch import Tensor
 
 from .runtime import op
 from .tape import Unsupported
-from .translation import channelwise, integers, node, shape_of, translates
-
-
-@translates("convolution.default")
-def convolution(
-    x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, _: Any, groups: int
-) -> Any:
-    if transposed or not isinstance(weight, Tensor) or weight.ndim != 4:
-        raise Unsupported("a convolution that is transposed, not 2D, or with a kernel that depends on the picture")
-    y = _convolved(x, weight, stride, padding, dilation, groups)
-    return y if bias is None else op.add(y, channelwise(bias, 4))
-
-
-@translates("convolution_backward.default")
-def convolution_backward(g: Any, x: Any, weight: Tensor, _: Any, *rest: Any) -> Any:
-    """With stride 1 a convolution with the flipped kernel, which is quicker than a transposed one; else a transposed
-    one."""
-    stride, padding, dilation, _, _, groups, _ = rest
-    out, inner, *kernel = weight.shape
-    grouped = weight.reshape(groups, out // groups, inner, *kernel)
-    margins = [d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True)]
-    if set(stride) == {1} and min(margins) >= 0:
-        flipped = grouped.transpose(1, 2).flip(3, 4).reshape(groups * inner, out // groups, *kernel)
-        return _convolved(g, flipped, stride, margins, dilation, groups), None, None
-    # Along each axis: how many of x's positions the windows reach, and how many are left over (below 0: too many).
-    reached = [
-        (side - 1) * s - p + margin + 1
-        for side, s, p, margin in zip(shape_of(g)[2:], stride, padding, margins, strict=True)
-    ]
-    rests = [side - r for side, r in zip(shape_of(x)[2:], reached, strict=True)]
-    settings = {
-        "strides": list(stride),
-        "pads_begin": list(padding),
-        "pads_end": [p + max(0, -rest) for p, rest in zip(padding, rests, strict=True)],
-        "dilations": list(dilation),
-        "output_padding": [max(0, rest) for rest in rests],
-    }
-    if groups == 1:
-        return op.convolution_backprop_data(g, node(weight), **settings), None, None
-    return op.group_convolution_backprop_data(g, node(grouped), **settings), None, None
+from .translated_convolutions import input_gradient
+from .translation import integers, node, shape_of, translates
 
 
 @translates("max_pool2d_with_indices.default")
@@ -106,7 +68,7 @@ def average_pool(
     count_include_pad: bool = True,
     divisor: Any = None,
 ) -> Any:
-    _check_average(padding, ceil, count_include_pad, divisor)
+    _check_average(x, kernel, stride or kernel, padding, ceil, count_include_pad, divisor)
     margins = list(padding)
     return op.avg_pool(x, list(stride or kernel), margins, margins, list(kernel), False, "floor")
 
@@ -116,11 +78,11 @@ def average_pool_backward(
     g: Any, x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, count_include_pad: bool, divisor: Any
 ) -> Any:
     """The derivative of a depthwise convolution with a constant kernel."""
-    _check_average(padding, ceil, count_include_pad, divisor)
+    _check_average(x, kernel, stride or kernel, padding, ceil, count_include_pad, divisor)
     channels = shape_of(x)[1]
     weight = torch.full((channels, 1, *kernel), 1 / (kernel[0] * kernel[1]))
-    settings = (stride or kernel, padding, [1, 1], False, [0, 0], channels, None)
-    return convolution_backward(g, x, weight, None, *settings)[0]
+    steps, before, sides = list(stride or kernel), list(padding), shape_of(x)[2:]
+    return input_gradient(g, weight, steps, before, sides, [1, 1], channels)
 
 
 @translates("_adaptive_avg_pool2d.default")
@@ -143,6 +105,30 @@ def adaptive_average_pool_backward(g: Any, x: Any) -> Any:
     )
 
 
+@translates("reflection_pad2d.default")
+def reflection_pad(x: Any, margins: Any) -> Any:
+    left, right, top, bottom = margins
+    return op.pad(x, integers([0, 0, top, left]), integers([0, 0, bottom, right]), "reflect")
+
+
+@translates("reflection_pad2d_backward.default")
+def reflection_pad_backward(g: Any, x: Any, margins: Any) -> Any:
+    """Rᵀ g C for the padding y = R x Cᵀ, whose matrices say from where each position was taken."""
+    left, right, top, bottom = margins
+    sides = shape_of(x)[2:]
+    rows, columns = (
+        torch.eye(side)[_reflected(side, *ends)]
+        for side, ends in zip(sides, ((top, bottom), (left, right)), strict=True)
+    )
+    return op.matmul(op.matmul(node(rows), g, True, False), node(columns), False, False)
+
+
+def _reflected(side: int, before: int, after: int) -> Tensor:
+    """For each position of a padded axis, where its value comes from; the edges are not repeated."""
+    at = torch.arange(-before, side + after).abs()
+    return torch.where(at < side, at, 2 * (side - 1) - at)
+
+
 def _shares(x: Any, size: Any) -> list[Tensor]:
     """For each axis a matrix of how much each input contributes to each output: y = R x C^T."""
     shares = []
@@ -155,15 +141,10 @@ def _shares(x: Any, size: Any) -> list[Tensor]:
     return shares
 
 
-def _convolved(x: Any, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    settings = (list(stride), list(padding), list(padding), list(dilation))
-    if groups == 1:
-        return op.convolution(x, node(weight), *settings)
-    out, *kernel = weight.shape
-    return op.group_convolution(x, node(weight.reshape(groups, out // groups, *kernel)), *settings)
-
-
-def _check_average(padding: Any, ceil: bool, count_include_pad: bool, divisor: Any) -> None:
+def _check_average(
+    x: Any, kernel: Any, stride: Any, padding: Any, ceil: bool, count_include_pad: bool, divisor: Any
+) -> None:
     """Raise `Unsupported` unless every window's sum is divided by the kernel's area."""
-    if ceil or divisor is not None or (not count_include_pad and any(padding)):
+    rest = any((side + 2 * p - k) % s for side, k, s, p in zip(shape_of(x)[2:], kernel, stride, padding, strict=True))
+    if (ceil and rest) or divisor is not None or (not count_include_pad and any(padding)):
         raise Unsupported("average pooling with ceil_mode, a divisor, or padding that is not counted")

@@ -45,6 +45,11 @@ def shape_of(value: Any) -> list[int]:
     return [int(side) for side in output.get_shape()]
 
 
+def is_broadcast(value: Any) -> bool:
+    """Whether it repeats a smaller array."""
+    return isinstance(value, ov.Output) and bool(value.get_node().get_type_name() == "Broadcast")
+
+
 def channelwise(values: Tensor, rank: int) -> Any:
     """A constant (C) in a shape that broadcasts with arrays (N, C, …)."""
     return node(values.view([1, -1, *[1] * (rank - 2)]))

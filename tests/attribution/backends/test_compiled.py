@@ -82,6 +82,10 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "convolution with stride": conv(6, 4, 3, stride=2),
     "convolution with stride that leaves a rest": conv(6, 4, 2, stride=3),
     "convolution with stride and padding": conv(6, 4, 5, stride=2, padding=2),
+    "convolution to few channels": nn.Sequential(conv(6, 3, 1), conv(3, 5, 3, padding=1)),
+    "convolution to few channels, with stride": nn.Sequential(conv(6, 3, 1), conv(3, 40, 7, stride=2, padding=3)),
+    "convolution of patches": nn.Sequential(conv(6, 3, 1), conv(3, 8, 4, stride=4)),
+    "convolution with a stride wider than its kernel": nn.Sequential(conv(6, 3, 1), conv(3, 4, 2, stride=3)),
     "convolution 1 × 1 with stride": conv(6, 4, 1, stride=2, bias=False),
     "convolution 1 × 1 with padding": conv(6, 4, 1, padding=1),
     "dilated convolution": conv(6, 4, 3, dilation=2, padding=1),
@@ -100,6 +104,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "adaptive pooling to more": nn.AdaptiveAvgPool2d(12),
     "average pooling": nn.AvgPool2d(3),
     "average pooling with overlap": nn.AvgPool2d(3, 2, 1),
+    "average pooling, ceiling without a rest": nn.AvgPool2d(3, 2, ceil_mode=True),
     "pooling to one value": nn.AdaptiveAvgPool2d(1),
     "ReLU": nn.ReLU(),
     "ReLU in place": lambda x: nn.functional.relu_(x * 1),
@@ -118,6 +123,15 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "shuffle": lambda x: x.view(-1, 2, 3, 9, 9).transpose(1, 2).flatten(1, 2) * x,
     "scale and shift": lambda x: (1 - x) / 3 - x * 0.5 + 2,
     "padding": lambda x: nn.functional.pad(x, (1, 2, 0, 1)).relu(),
+    "leaky ReLU": nn.LeakyReLU(0.2),
+    "leaky ReLU in place": lambda x: nn.functional.leaky_relu(x * 2, 0.1, inplace=True),
+    "tanh": nn.Tanh(),
+    "reflection padding": lambda x: nn.functional.pad(x, (1, 2, 3, 0), mode="reflect").relu(),
+    "attention": lambda x: nn.functional.scaled_dot_product_attention(x, x * 2, x.tanh()),
+    "softmax": lambda x: x.softmax(-1) * x,
+    "unbind and stack": lambda x: torch.stack([p.relu() * k for k, p in enumerate(x.unbind(2), 1)], -1) * 2,
+    "one position": lambda x: x[:, :, -2] * x[:, :, 3],
+    "rolled": lambda x: torch.roll(x, (1, -2), (2, 3)).relu(),
     "permuted": lambda x: x.permute(0, 2, 3, 1).relu().permute(0, 3, 1, 2),
 }  # fmt: skip
 
@@ -154,6 +168,11 @@ NETS = {
     "efficientnet_b0": tv.efficientnet_b0,
     "tf_efficientnet_lite0": lambda: timm.create_model("tf_efficientnet_lite0"),
     "convnext_atto": lambda: timm.create_model("convnext_atto"),
+    "vit": lambda: timm.create_model("vit_tiny_patch16_224", img_size=64, depth=3),
+    "swin": lambda: timm.create_model(
+        "swin_tiny_patch4_window7_224", img_size=64, window_size=2, depths=(2, 2), embed_dim=24, num_heads=(1, 2)
+    ),
+    "tresnet_m": lambda: timm.create_model("tresnet_m"),
 }
 
 
@@ -196,6 +215,7 @@ class Foreign(Tiny):
         (Branching(), RuntimeError),
         (Foreign(), Unsupported),
         (Of(nn.Softplus(threshold=5)), Unsupported),
+        (Of(nn.AvgPool2d(2, 2, ceil_mode=True)), Unsupported),
     ],
 )
 def test_networks_that_have_no_graph(network: nn.Module, error: type[Exception]) -> None:
