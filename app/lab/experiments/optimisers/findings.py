@@ -49,8 +49,8 @@ def _arrived(parameters: OptimisersParameters, found: dict[str, Any]) -> Experim
         first = min(when, key=lambda name: when[name])
         numbers |= {"first_series": first, "first_step": when[first]}
     if len(distances) == 1:
-        (one, left), step = *distances.items(), next(iter(when.values()), None)
-        numbers |= {"one_series": one, "left": left, "step": step}
+        one = next(iter(distances))
+        numbers |= {"one_series": one, "left": distances[one], "step": when.get(one)}
         return ExperimentFinding(id="arrived_one", verdict=verdict, numbers=numbers)
     return ExperimentFinding(id="arrived", verdict=verdict, numbers=numbers)
 
