@@ -12,6 +12,8 @@ from gradoscope.lab.experiments.optimisers import Optimiser, OptimisersParameter
 from gradoscope.lab.experiments.optimisers.descent import DEFAULTS, OPTIMISERS, descend
 from gradoscope.lab.experiments.optimisers.schedules import factor
 from gradoscope.lab.experiments.optimisers.surfaces import gradients, place
+from gradoscope.lab.registry import experiments
+from gradoscope.lab.wording import worded_finding
 from pydantic import ValidationError
 from torch.optim import lr_scheduler
 
@@ -226,8 +228,9 @@ def test_who_arrives_when_is_counted_from_the_points() -> None:
     when = {name: step for name, step in found.numbers["arrival"].items() if step is not None}
     assert said.numbers["missing_series"] == ", ".join(name for name in OPTIMISERS if name not in when)
     assert said.numbers["first_step"] == min(when.values()) == when[said.numbers["first_series"]]
-    assert "SGD" in said.text
-    assert "_series" not in said.text
+    text = worded_finding(experiments()["optimisers"], said).text
+    assert "RMSprop is the first" in text
+    assert "Not there: SGD." in text
     table = figure(found, "end")
     assert [row[0] for row in table.rows] == list(OPTIMISERS)
     assert {row[0]: row[2] for row in table.rows} == found.numbers["arrival"]
