@@ -82,12 +82,13 @@ def compiled(classifier: Classifier, batch: int, gradient: bool) -> Graph:
     shapes = (shape, (batch, classes), (batch, 1)) if gradient else (shape,)
     with torch.no_grad():
         tape = record(classifier, shapes, gradient_of if gradient else lambda network, x: (network(x),))
-    graph = ov.Core().compile_model(graph_of(tape), "CPU", {**SETTINGS, **streams(), "PERF_COUNT": True})
+    model, weights = graph_of(tape)
+    graph = ov.Core().compile_model(model, "CPU", {**SETTINGS, **streams(), "PERF_COUNT": True})
     count, random = int(streams()["NUM_STREAMS"]), np.random.default_rng(0)
     pictures = [random.random(shape, np.float32) for _ in range(count)]
     rest = [np.full(other, 1 / classes, np.float32) for other in shapes[1:]]
     requests = [graph.create_infer_request() for _ in range(count)]
-    return Graph(simplified(tape), graph, requests, [[x, *rest] for x in pictures])
+    return Graph(simplified(tape), graph, requests, [[x, *rest, *weights] for x in pictures])
 
 
 def layers_of(tape: Tape, names: Mapping[int, str], operation: str) -> dict[str, list[str]]:

@@ -105,7 +105,7 @@ def _series(axes: Axes, series: Series, number: int) -> None:
 
 
 def _bars(axes: Axes, data: BarsData) -> None:
-    _axes(axes, None, data.y)
+    _axes(axes, data.x, data.y)
     width = 0.8 / max(1, len(data.series))
     for number, series in enumerate(data.series):
         shift = (number - (len(data.series) - 1) / 2) * width
@@ -119,7 +119,7 @@ def _bars(axes: Axes, data: BarsData) -> None:
 
 
 def _histogram(axes: Axes, data: HistogramData) -> None:
-    _axes(axes, data.x, None)
+    _axes(axes, data.x, data.y)
     for number, series in enumerate(data.series):
         axes.stairs(_numbers(series.y), data.edges, label=series.title, color=f"C{number % 10}")
     _legend(axes, data.series)

@@ -68,6 +68,7 @@ class BarsData(WireModel):
     """Bars side by side: `series[].x` is the place of each label, from 0."""
 
     labels: list[str]
+    x: Axis | None = Field(None, description="what the labels are, where they do not say it")
     y: Axis
     series: list[Series]
 
@@ -77,6 +78,7 @@ class HistogramData(WireModel):
 
     x: Axis
     edges: list[float]
+    y: Axis | None = Field(None, description="the axis of the counts; a linear one where there is none")
     series: list[Series]
 
 

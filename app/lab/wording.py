@@ -205,5 +205,5 @@ def number_text(value: float | int | str | None) -> str:
     if "." in mantissa:
         mantissa = mantissa.rstrip("0").removesuffix(".")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    power = f"{mantissa.removesuffix('1')}10{raised}" if mantissa in ("1", "-1") else f"{mantissa} × 10{raised}"
+    power = f"{mantissa.removesuffix('1')}10{raised}" if mantissa in ("1", "-1") else f"{mantissa}×10{raised}"
     return power.replace("-", "−")

@@ -1,39 +1,45 @@
-"""Formulas of experiments on a page: what stands one after the other in a line may be broken between."""
+"""Formulas of the lab as a narrow screen needs them: a line of MathML cannot be broken, so it is sent in its parts."""
 
 from __future__ import annotations
 
-import re
+from copy import deepcopy
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-MATH = re.compile(r"<math\b.*?</math>", re.DOTALL)
-MARKS = {",", ";"}
+BETWEEN_PARTS = "1em"
+"""The width of the space that stands between two parts of a line; a narrower one belongs to a part."""
 
 
-def in_lines(template: str) -> str:
-    """A template with each of its formulas as a line of the parts that a comma or a semicolon and a space part.
+def in_parts(markup: str) -> str:
+    """The same formulas, each line an element `equation` that holds a `math` for each part.
 
-    MathML has no line breaks, so a narrow page would cut a long formula off; parts of their own can stand one under
-    the other. What Jinja fills in stays as it is.
+    A line is `<math><mrow>…</mrow></math>`; an `mspace` of `BETWEEN_PARTS` right below its row divides two parts.
     """
-    return MATH.sub(lambda found: f'<div class="formula-line">{"".join(_parts(found[0]))}</div>', template)
+    root = ElementTree.fromstring(f"<root>{markup}</root>")
+    for parent in list(root.iter()):
+        for place, child in enumerate(list(parent)):
+            if child.tag == "math":
+                parent[place] = _equation(child)
+    return "".join(ElementTree.tostring(one, encoding="unicode", short_empty_elements=False) for one in root)
 
 
-def _parts(formula: str) -> list[str]:
-    """One `<math>` as several."""
-    whole = ElementTree.fromstring(formula)
-    row = whole[0] if len(whole) == 1 and whole[0].tag == "mrow" else whole
-    parts: list[list[Element]] = [[]]
-    for child in row:
-        last = parts[-1][-1] if parts[-1] else None
-        if child.tag == "mspace" and last is not None and last.tag == "mo" and last.text in MARKS:
-            parts.append([])
+def _equation(line: Element) -> Element:
+    equation = Element("div", {"class": "equation"})
+    equation.tail = line.tail
+    for row in _rows(line):
+        part = Element("math", line.attrib)
+        part.append(row)
+        equation.append(part)
+    return equation
+
+
+def _rows(line: Element) -> list[Element]:
+    """The row of a line, cut at the wide spaces."""
+    (row,) = line
+    rows = [Element(row.tag, row.attrib)]
+    for each in row:
+        if each.tag == "mspace" and each.get("width") == BETWEEN_PARTS:
+            rows.append(Element(row.tag, row.attrib))
         else:
-            parts[-1].append(child)
-    return [_math(part, whole.attrib) for part in parts if part]
-
-
-def _math(children: list[Element], attributes: dict[str, str]) -> str:
-    made = Element("math", attributes)
-    ElementTree.SubElement(made, "mrow").extend(children)
-    return ElementTree.tostring(made, encoding="unicode", short_empty_elements=False)
+            rows[-1].append(deepcopy(each))
+    return rows

@@ -17,7 +17,7 @@ from ..lab.experiment import Experiment
 from ..lab.registry import FOLDER, experiments
 from ..pipeline.presentation import FALLBACK
 from ..pipeline.texts import texts
-from .formulas import in_lines
+from .formulas import in_parts
 
 SLIDER_STEPS = 100  # about so many places has the slider of a number that is no whole one
 LOG_RATIO = 1000  # a slider whose ends are further apart than this is logarithmic
@@ -26,6 +26,7 @@ Schema = Mapping[str, Any]
 # A letter with an index, as texts write it: W_k, ∂s_T
 HYPHENED = re.compile(r"[^\W_]+(?:-[^\W_]+)+[,.?!:;]?")
 INDEXED = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9])(?![A-Za-z0-9_])")
+DERIVATIVE = re.compile(r"([‖|]?∂\w+/∂\w+[‖|]?|φ′\(\w\))", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Control:
     """How one parameter is set. `kind`: number, switch, choice, text, numbers (a list), point (a pair), grid, values.
 
     `low` and `high` bound a number, or say how many numbers a list has. The `other` of a choice is the control of a
-    number that may stand in the place of the choices. A grid has `low` to `high` rows, `columns` from and to, and
-    `cell` holds each of its numbers to its bounds; one that `follows` other parameters has a size that they determine
-    (NAME, or NAME=VALUE where only that one value matters).
+    number that may stand in the place of the choices. A grid has `low` to `high` rows, `columns` from and to; `cell`
+    holds each number of a grid or a list to its bounds. A grid that `follows` other parameters has a size that they
+    determine (NAME, or NAME=VALUE where only that one value matters).
     """
 
     name: str
@@ -120,8 +121,9 @@ def lab_pages() -> list[LabPage]:
 
 
 def subscripts(text: str) -> Markup:
-    """A text as HTML in which the k of W_k stands below the line."""
-    return Markup(INDEXED.sub(r"\1<sub>\2</sub>", str(escape(text))))
+    """A text as HTML in which the k of W_k stands below the line, and a derivative is not broken into two lines."""
+    whole = DERIVATIVE.sub(r'<span class="whole">\1</span>', str(escape(text)))
+    return Markup(INDEXED.sub(r"\1<sub>\2</sub>", whole))
 
 
 def whole_words(text: str) -> Markup:
@@ -130,14 +132,16 @@ def whole_words(text: str) -> Markup:
 
 
 def lab_template(id: str, name: str) -> str | None:
-    """The text of a template of an experiment."""
-    found = _read(FOLDER / id / "templates" / name) if id in experiments() else None
-    return in_lines(found) if found is not None and name == "formula.html" else found
+    """The text of a template of an experiment; a formula in its parts, so that it can be broken on a phone."""
+    return _read(FOLDER / id / "templates" / name) if id in experiments() else None
 
 
 @cache
 def _read(file: Path) -> str | None:
-    return file.read_text("utf-8") if file.is_file() else None
+    if not file.is_file():
+        return None
+    text = file.read_text("utf-8")
+    return in_parts(text) if file.name == "formula.html" else text
 
 
 def controls(schema: Schema) -> list[Control]:
@@ -194,7 +198,8 @@ def _one_way(name: str, schema: Schema, initial: Any, optional: bool) -> Control
             return _grid(name, schema, inner or {}, initial)
         pair = len(schema.get("prefixItems", ())) == 2 or schema.get("minItems") == schema.get("maxItems") == 2
         least, most = schema.get("minItems", 0), schema.get("maxItems")
-        return Control(name, "point" if pair else "numbers", initial, least, most, optional=optional)
+        cell = _one_way(name, inner, None, False) if inner and not pair else None
+        return Control(name, "point" if pair else "numbers", initial, least, most, optional=optional, cell=cell)
     if kind == "object":
         return Control(name, "values", initial)
     return Control(name, "text", initial, length=schema.get("maxLength"), optional=optional)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
-from gradoscope.attribution.backends.backend import EagerBackend
+from gradoscope.attribution.backends.backend import PATIENCE, EagerBackend
 from gradoscope.attribution.engine import Engine
 from gradoscope.attribution.errors import ComputationFailed, OutOfMemory, Refused
 from gradoscope.attribution.gradients import finite
@@ -167,6 +169,46 @@ def test_micro_batch_is_halved_when_memory_runs_out(error: type[Exception], word
     network.passes.clear()
     engine.scores(pictures)
     assert network.passes == [2, 2, 2, 2]
+
+
+def test_full_micro_batch_is_found_again_when_memory_is_back() -> None:
+    network = Hungry(2)
+    model, pictures = wrap(network), torch.stack([random_picture(seed=seed) for seed in range(8)])
+    backend = EagerBackend("plain", model)
+    engine = Engine(model, Score(1), backend, micro_batch=8)
+    engine.gradients(pictures)
+    network.most = 8
+    for _ in range(PATIENCE[0]):
+        engine.gradients(pictures)
+    assert (engine.micro_batch, backend.max_batch) == (8, None)
+    network.passes.clear()
+    engine.gradients(pictures)
+    assert network.passes == [8]
+
+
+def test_more_pictures_are_tried_ever_more_rarely_while_memory_is_short() -> None:
+    network = Hungry(2)
+    model, pictures = wrap(network), torch.stack([random_picture(seed=seed) for seed in range(4)])
+    backend = EagerBackend("plain", model)
+    engine = Engine(model, Score(1), backend, micro_batch=4)
+    for _ in range(4 * PATIENCE[0]):
+        engine.gradients(pictures)
+    tries = [number for number, count in enumerate(network.passes) if count == 4]
+    between = [after - before - 1 for before, after in pairwise(tries)]
+    assert between[:3] == [PATIENCE[0], 2 * PATIENCE[0], 4 * PATIENCE[0]]
+
+
+def test_what_is_found_again_is_no_more_than_the_budget_allows() -> None:
+    network = Hungry(1)
+    backend = EagerBackend("plain", model := wrap(network))
+    backend.ceiling = backend.max_batch = 3
+    engine = Engine(model, Score(1), backend, micro_batch=8)
+    pictures = torch.stack([random_picture(seed=seed) for seed in range(6)])
+    engine.gradients(pictures)
+    network.most = 8
+    for _ in range(4 * PATIENCE[0]):
+        engine.gradients(pictures)
+    assert (backend.max_batch, max(network.passes[3:])) == (3, 3)
 
 
 def test_one_picture_too_much() -> None:

@@ -102,6 +102,13 @@ def test_both_languages_have_the_same_keys_and_places_for_numbers(id):
     assert [key for key in en if en[key] == zh[key] and len(en[key].split()) > 3] == []
 
 
+@by_id
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_claim_stands_as_a_title_without_a_full_stop(id, language):
+    known = words(experiments()[id], language)
+    assert [key for key, text in known.items() if key.startswith("claim.") and text[-1] in ".。"] == []
+
+
 def keys_of(one, result):
     """The keys of all words that an experiment and its result need."""
     yield from ("title", "question", "summary")

@@ -209,3 +209,46 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         DepthParameters(**wrong)
     assert refused.value.errors()[0]["loc"] == (next(iter(wrong)),)
+
+
+def test_each_initialisation_is_a_network_of_its_own_with_the_other_settings_as_they_are() -> None:
+    found = result("depth", activation="tanh", initialisation="normal", sigma=0.12, depth=12, width=64)
+    rows = {row[0]: row[1:] for row in figure(found, "initialisations").rows}
+    assert list(rows) == ["normal", "xavier", "he", "lecun", "orthogonal", "zeros"]
+    for name, gain in {"normal": 0.12**2 * 64, "xavier": 1, "he": 2, "lecun": 1}.items():
+        generator = torch.Generator().manual_seed(0)
+        weights = [
+            torch.randn(64, 64, generator=generator, dtype=torch.float64) * (gain / 64) ** 0.5 for _ in range(12)
+        ]
+        h = torch.randn(SAMPLES, 64, generator=generator, dtype=torch.float64)
+        readout = torch.randn(64, CLASSES, generator=generator, dtype=torch.float64) / 8
+        targets = torch.randint(CLASSES, (1, SAMPLES), generator=generator)[0]
+        outputs = []
+        for weight in weights:
+            h = torch.tanh(h @ weight.requires_grad_().T)
+            outputs.append(h)
+        first, last = torch.autograd.grad(
+            nn.functional.cross_entropy(h @ readout, targets, reduction="sum"), [outputs[0], outputs[-1]]
+        )
+        ratio = float(first.norm() / last.norm())
+        assert rows[name][:2] == pytest.approx([ratio, ratio ** (1 / 11)], rel=1e-9)
+        assert rows[name][2] == pytest.approx(float((h.detach() ** 2).mean()), rel=1e-9)
+        assert found.numbers["initialisations"][name] == rows[name][0]
+    assert rows["zeros"][:3] == [None, None, 0]
+
+
+@pytest.mark.parametrize(
+    ("expected", "settings"),
+    [
+        ("holds", {}),  # of a ReLU only He gets through 20 layers
+        ("fails", {"depth": 2}),
+        ("depends", {"activation": "sigmoid", "depth": 10}),
+    ],
+)
+def test_whether_the_initialisation_decides(expected: str, settings: dict[str, Any]) -> None:
+    found = result("depth", **settings)
+    through = {name: 0.01 <= ratio <= 100 for name, ratio in found.numbers["initialisations"].items() if ratio}
+    assert len(through) == 5
+    assert verdicts(found)["decides"] == expected
+    assert {"holds": len(set(through.values())) == 2, "fails": all(through.values()),
+            "depends": not any(through.values())}[expected]  # fmt: skip

@@ -157,3 +157,16 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as refused:
         MiniBatchParameters(**wrong)
     assert refused.value.errors()[0]["loc"][0] == next(iter(wrong))
+
+
+@pytest.mark.parametrize(("rule", "expected"), [("same", "fails"), ("linear", "holds")])
+def test_whether_a_large_batch_learns_more_in_an_update_is_asked_early_too(rule: str, expected: str) -> None:
+    """At the end both have come as far as they can, so that equal losses there say nothing."""
+    found = result("mini_batch", rate_rule=rule)
+    (numbers,) = [each.numbers for each in found.findings if each.id == "by_update"]
+    small, large = found.numbers["loss_small"], found.numbers["loss_large"]
+    assert numbers["early"] == 40
+    assert [numbers["small"], numbers["large"]] == [small[40], large[40]]
+    assert [numbers["small_end"], numbers["large_end"]] == [small[400], large[400]]
+    assert verdicts(found)["by_update"] == expected
+    assert (large[40] < 0.9 * small[40]) == (expected == "holds")

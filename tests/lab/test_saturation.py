@@ -120,3 +120,11 @@ def test_a_unit_far_out_overflows_nothing() -> None:
     for sign in (-1, 1):
         found = result("saturation", weight=20.0 * sign, bias=20.0 * sign, rate=10.0, steps=2000).numbers
         assert all(number is not None for number in found["errors"])
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+def test_the_gradient_of_cross_entropy_is_exact_far_out_too(activation: str) -> None:
+    found = result("saturation", activation=activation, weight=8, bias=4, rate=0.01, steps=50)
+    assert verdicts(found)["exact"] == "holds"
+    (numbers,) = [each.numbers for each in found.findings if each.id == "exact"]
+    assert numbers["gap"] <= 1e-15

@@ -302,7 +302,7 @@ def test_findings_say_their_verdict_in_words_and_by_a_mark(lab: Lab) -> None:
         expect(item.locator(".verdict")).to_have_text(verdict)
         expect(item.locator("svg")).to_have_count(1)
     brief = lab.page.locator("[data-brief]")
-    expect(brief).to_have_text("1 hold · 1 do not hold · 1 depend")
+    expect(brief).to_have_text("holds: 1 · does not hold: 1 · depends: 1")
     before = len(lab.runs)
     brief.click()
     expect(lab.page.locator("#findings")).to_be_in_viewport()

@@ -119,6 +119,72 @@ def test_numbers_of_a_sentence(opened: Visit, value: float, text: str) -> None:
     assert run(opened, "words", "m.valueText(values[0])", value) == text
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "ends"), [(0.003, 0.997, [0, 1]), (0, 199, [0, 200]), (1, 50, [1, 50]), (0.03, 0.97, [0.03, 0.97])]
+)
+def test_an_axis_of_lines_ends_at_a_tick_that_is_very_near(
+    opened: Visit, low: float, high: float, ends: list[float]
+) -> None:
+    body = "(s => [s.low, s.high])(m.linearScale(...values, { tight: true, rounds: true, count: 10 }))"
+    assert run(opened, "scale", body, low, high) == ends
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.4, 1.5, ["0.5", "0.7", "1", "1.5"]),
+        (0.84, 1.24, ["0.9", "1", "1.2"]),
+        (1.01, 1.03, ["0.5", "1", "2"]),  # of nearly nothing it shows more than that
+        (0.005, 0.05, ["0.005", "0.01", "0.02", "0.05"]),
+        (1e-5, 3e-5, ["1×10⁻⁵", "1.5×10⁻⁵", "2×10⁻⁵", "3×10⁻⁵"]),
+    ],
+)
+def test_a_short_logarithmic_axis_has_three_ticks_at_least(
+    opened: Visit, low: float, high: float, ticks: list[str]
+) -> None:
+    assert run(opened, "scale", "m.logScale(...values).ticks.map(tick => tick.text)", low, high) == ticks
+
+
+def test_labels_along_an_axis_are_left_out_at_equal_distances(opened: Visit) -> None:
+    labels = [{"left": 30 * place, "half": 14 + place, "text": str(place)} for place in range(10)]
+    assert run(opened, "plot", "m.sparse(values).map(label => label.text)", *labels) == ["0", "2", "4", "6", "8"]
+    wide = [{**label, "half": 400} for label in labels]
+    assert run(opened, "plot", "m.sparse(values).map(label => label.text)", *wide) == ["0"]
+    assert run(opened, "plot", "m.sparse([])") == []
+
+
+@pytest.mark.parametrize("text", ["步 k", "谱半径的 T − k 次方", "第 k 步之后 10 % 的值", "step t of the loss"])
+def test_a_line_keeps_the_spaces_of_its_text(opened: Visit, text: str) -> None:
+    assert run(opened, "text-size", "m.linesOf(values[0], 1000)", text) == [text]
+    assert "".join(run(opened, "text-size", "m.linesOf(values[0], 40, 9)", text)).replace(" ", "") == text.replace(
+        " ", ""
+    )
+
+
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_the_lowest_bar_can_be_seen(opened: Visit, scale: str) -> None:
+    data = KINDS["bars"] | {"y": {"id": "share", "title": "share", "scale": scale},
+                            "series": [{"id": "sum", "title": "sum", "x": [0, 1], "y": [0.05, 0.005]}]}  # fmt: skip
+    body = "[...m.drawBars(values[0], 500).root.querySelectorAll('rect.bar')].map(bar => +bar.getAttribute('height'))"
+    high, low = run(opened, "bars", body, data)
+    assert high > low > 10
+
+
+def test_axes_of_bars_and_histograms_have_names(opened: Visit) -> None:
+    titles = "[...m[values[1]](values[0], 500).root.querySelectorAll('text.axis')].map(text => text.textContent)"
+    x = {"id": "steps", "title": "steps", "scale": "linear"}
+    assert run(opened, "bars", titles, KINDS["bars"] | {"x": x}, "drawBars") == ["steps", "share"]
+    assert run(opened, "bars", titles, KINDS["bars"], "drawBars") == ["share"]
+    counted = KINDS["histogram"] | {"y": {"id": "n", "title": "how many", "scale": "log"}}
+    assert run(opened, "bars", titles, counted, "drawHistogram") == ["weight", "how many"]
+
+
+def test_a_derivative_is_not_broken(opened: Visit) -> None:
+    body = "m.indexed(values[0]).filter(node => node.className === 'whole').map(node => node.innerHTML)"
+    text = "‖∂s_T/∂s_k‖ and φ′(z), but 1/2 and a (b)"
+    assert run(opened, "indexed", body, text) == ["‖∂s<sub>T</sub>/∂s<sub>k</sub>‖", "φ′(z)"]
+
+
 def test_lines_of_equal_height_lie_where_the_height_is(opened: Visit) -> None:
     """On a cone every point of the line has the same distance from the middle, up to the size of a cell."""
     side, radius = 21, 6.3

@@ -15,26 +15,28 @@ from . import (  # noqa: F401 (they fill the table)
 from .runtime import op, ov
 from .simplification import simplified
 from .tape import Tape, TapeOperation, Unsupported, Value
-from .translation import TRANSLATORS, is_broadcast
+from .translation import TRANSLATORS, collected_weights, is_broadcast
 
 ELEMENTWISE = ("Add", "Subtract", "Multiply", "Divide", "Select")
 
 
-def graph_of(tape: Tape) -> ov.Model:
-    """The OpenVINO model of a tape. Raises `Unsupported` for an unknown operation or an unknown form of one."""
+def graph_of(tape: Tape) -> tuple[ov.Model, list[np.ndarray]]:
+    """The OpenVINO model of a tape, and the weights that follow the tape's inputs as inputs of the model: they are read
+    in place, so none must be written to. Raises `Unsupported` for an unknown operation or an unknown form of one."""
     tape = simplified(tape)
     parameters = [op.parameter(list(value.shape), np.float32) for value in tape.inputs]
     nodes: dict[int, Any] = {v.number: p.output(0) for v, p in zip(tape.inputs, parameters, strict=True)}
-    for operation in tape.operations:
-        results = _translate(operation, nodes)
-        for value, result in zip(operation.results, results, strict=False):
-            if value is not None:
-                nodes[value.number] = result.output(0) if isinstance(result, ov.Node) else result
-                _name(nodes[value.number], operation, value)
+    with collected_weights() as weights:
+        for operation in tape.operations:
+            results = _translate(operation, nodes)
+            for value, result in zip(operation.results, results, strict=False):
+                if value is not None:
+                    nodes[value.number] = result.output(0) if isinstance(result, ov.Node) else result
+                    _name(nodes[value.number], operation, value)
     outputs = [op.result(nodes[value.number]) for value in tape.outputs]
-    model = ov.Model(outputs, parameters, "gradient")
+    model = ov.Model(outputs, [*parameters, *(parameter for parameter, _ in weights.in_place)], "gradient")
     _broadcast_late(model)
-    return model
+    return model, [values for _, values in weights.in_place]
 
 
 def _broadcast_late(model: ov.Model) -> None:

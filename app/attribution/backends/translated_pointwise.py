@@ -11,9 +11,12 @@ from torch import Tensor
 
 from .runtime import op
 from .tape import Unsupported
-from .translation import Translator, channelwise, integers, is_broadcast, node, shape_of, translates
+from .translation import Translator, channelwise, integers, is_broadcast, node, read_in_place, shape_of, translates
 
 SOFTPLUS_THRESHOLD = 20  # PyTorch's default
+# A product of a few rows with a weight takes as long as reading the weight, packed or not. Such a weight is read in
+# place where it is large.
+FEW_ROWS, LARGE_WEIGHT = 8, 2**20  # rows, values
 
 
 def _binary(make: Callable[[Any, Any], Any]) -> Translator:
@@ -54,7 +57,22 @@ def total(x: Any, axes: Any, keepdim: bool = False, **_: Any) -> Any:
 
 @translates("mm.default", "bmm.default")
 def mm(a: Any, b: Any) -> Any:
+    if isinstance(b, Tensor) and b.ndim == 2:
+        turned = not b.is_contiguous() and b.t().is_contiguous()
+        if not isinstance(a, Tensor) and (turned or b.is_contiguous()) and _in_place_is_as_quick(a, b):
+            if turned:
+                made = op.matmul(a, read_in_place(b.t()), False, True)
+            else:
+                # a b as (bᵀ aᵀ)ᵀ: OpenVINO multiplies a weight by columns more quickly than rows by a weight
+                made = op.transpose(op.matmul(read_in_place(b), a, True, True), integers([1, 0]))
+            return op.reshape(made, integers([shape_of(a)[0], b.shape[1]]), False)
+        if turned:
+            return op.matmul(node(a), node(b.t()), False, True)
     return op.matmul(node(a), node(b), False, False)
+
+
+def _in_place_is_as_quick(rows: Any, weight: Tensor) -> bool:
+    return shape_of(rows)[0] <= FEW_ROWS and weight.numel() >= LARGE_WEIGHT and weight.dtype == torch.float32
 
 
 @translates("addmm.default")

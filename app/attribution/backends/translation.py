@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,10 +28,48 @@ def translates(*names: str) -> Callable[[Translator], Translator]:
     return keep
 
 
+@dataclass
+class Weights:
+    """What a graph in the making takes of the network's weights without a copy."""
+
+    in_place: list[tuple[Any, np.ndarray]] = field(default_factory=list)  # parameters of the graph, and their values
+    shared: set[int] = field(default_factory=set)  # addresses that a constant shares with PyTorch
+
+
+_weights: ContextVar[Weights] = ContextVar("weights of the graph in the making")
+
+
+@contextmanager
+def collected_weights() -> Iterator[Weights]:
+    """A context in which one graph is made; what `read_in_place` and `node` take is noted."""
+    token = _weights.set(Weights())
+    try:
+        yield _weights.get()
+    finally:
+        _weights.reset(token)
+
+
+def read_in_place(weight: Tensor) -> Any:
+    """A parameter of the graph for a contiguous weight, (N, K): it is read where PyTorch has it. Of a constant the
+    compiler would make a packed copy for each of its uses."""
+    values = weight.detach().numpy()
+    # of no declared length: for an input of a known shape each stream would take memory of its own, never used
+    made = op.parameter(ov.PartialShape([-1, values.shape[1]]), np.float32)
+    _weights.get().in_place.append((made, values))
+    return made.output(0)
+
+
 def node(value: Any) -> Any:
-    """A constant node for a tensor or a number; a node is returned as it is."""
+    """A constant node for a tensor or a number; a node is returned as it is. A contiguous tensor is not copied."""
     if isinstance(value, Tensor):
-        return op.constant(np.ascontiguousarray(value.detach().cpu().numpy()))
+        values = np.ascontiguousarray(value.detach().cpu().numpy())
+        # OpenVINO knows packed weights by the address of what they were made of, so that those of a square matrix and
+        # of its transpose would be confused: an address stands for one constant only
+        shared, address = _weights.get().shared, values.ctypes.data
+        if address in shared:
+            return op.constant(values)
+        shared.add(address)
+        return op.constant(values, shared_memory=True)
     if isinstance(value, (int, float)):
         return op.constant(np.float32(value))
     return value

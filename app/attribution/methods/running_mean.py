@@ -16,13 +16,14 @@ class RunningMean:
     """
 
     def __init__(self, zeros: Tensor) -> None:
-        self.mean, self.count, self._squares = zeros, 0, 0.0
+        self.mean, self.count = zeros, 0
+        self._squares = zeros.new_zeros(())  # a tensor: a number would wait for the GPU at each sample
 
     def add(self, sample: Tensor) -> None:
         self.count += 1
         before = sample - self.mean
         self.mean.add_(before, alpha=1 / self.count)
-        self._squares += (self.count - 1) / self.count * float(vector_norm(before)) ** 2  # (x − old) · (x − new mean)
+        self._squares += (self.count - 1) / self.count * vector_norm(before).square()  # (x − old) · (x − new mean)
 
     @property
     def standard_error(self) -> float | None:
@@ -30,4 +31,4 @@ class RunningMean:
         size = float(self.mean.norm())
         if self.count < 2 or not size:
             return None
-        return math.sqrt(max(self._squares, 0.0) / (self.count * (self.count - 1))) / size
+        return math.sqrt(max(float(self._squares), 0.0) / (self.count * (self.count - 1))) / size

@@ -7,6 +7,8 @@
  * @property {string} id
  * @property {PlannedPanelBody[]} [panels]
  * @property {number} gradient_evaluations
+ * @property {number} [shared_evaluations] - how many of them are gradients that one map has computed for another
+ *   one too
  * @property {number | null} [metric_evaluations]
  */
 
@@ -23,6 +25,7 @@
  * Bars side by side: `series[].x` is the place of each label, from 0.
  * @typedef {object} BarsData
  * @property {string[]} labels
+ * @property {Axis | null} [x] - what the labels are, where they do not say it
  * @property {Axis} y
  * @property {Series[]} series
  */
@@ -318,6 +321,7 @@
  * @typedef {object} HistogramData
  * @property {Axis} x
  * @property {number[]} edges
+ * @property {Axis | null} [y] - the axis of the counts; a linear one where there is none
  * @property {Series[]} series
  */
 
@@ -391,6 +395,8 @@
  * @property {string[]} weaknesses
  * @property {boolean} default - computed if a request names no methods
  * @property {Record<string, any>} parameters - JSON Schema
+ * @property {Record<string, Record<string, any>>} [qualities] - parameters for `quality`: quick, good and exact;
+ *   empty where it changes nothing
  */
 
 /**

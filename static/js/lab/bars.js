@@ -4,7 +4,7 @@ import { svg } from "../shared/chart.js";
 import { number } from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { heightFor, keyOf, Plot, seriesClass, slantOf } from "./plot.js";
-import { linearScale, nearest, scaleOf } from "./scale.js";
+import { extent, linearScale, nearest, scaleOf } from "./scale.js";
 import { axisTitle, labelText, seriesTitle } from "./words.js";
 
 /**
@@ -27,19 +27,29 @@ const kindOf = ({ style }, place) => (style === "dashed" ? "theory" : `${seriesC
 const legend = (series, width) => keyOf(series.length > 1 ? series.map((each, place) => ({ title: seriesTitle(each), className: kindOf(each, place) })) : [], width);
 
 /**
+ * The axis of heights: from zero on, or from below the lowest, which else would have none.
+ * @param {Value[]} values
+ * @param {boolean} log
+ */
+function heightScale(values, log) {
+  const [low] = extent(values, log) ?? [1];
+  return scaleOf(log ? [...values, low / 2] : values, { log, tight: log, zero: !log });
+}
+
+/**
  * @param {BarsData} data
  * @param {number} width
  * @returns {Drawing}
  */
-export function drawBars({ labels, y, series }, width) {
+export function drawBars({ labels, x, y, series }, width) {
   const key = legend(series, width);
   const texts = labels.map(labelText);
   const slant = slantOf(texts, width - AXIS);
   const plot = new Plot({
     width, height: heightFor(width) + key.height + slant, top: 12 + key.height, slant,
     x: linearScale(-0.5, labels.length - 0.5, { tight: true }),
-    y: scaleOf(series.flatMap(({ y: values, low = [], high = [] }) => [...values, ...low, ...high]), { log: y.scale === "log", zero: y.scale !== "log" }),
-    xTitle: "", yTitle: axisTitle(y),
+    y: heightScale(series.flatMap(({ y: values, low = [], high = [] }) => [...values, ...low, ...high]), y.scale === "log"),
+    xTitle: x ? axisTitle(x) : "", yTitle: axisTitle(y),
   });
   const group = 0.78; // of the distance between two labels
   const bars = series.filter(({ style }) => style !== "dashed");
@@ -66,18 +76,20 @@ export function drawBars({ labels, y, series }, width) {
  * @param {number} width
  * @returns {Drawing}
  */
-export function drawHistogram({ x, edges, series }, width) {
-  const key = legend(series, width);
+export function drawHistogram({ x, edges, y, series }, width) {
+  const lines = series.length > 1;
+  const kind = (/** @type {Series} */ each, /** @type {number} */ place) => (lines ? kindOf(each, place).replace(" bar", "") : kindOf(each, place));
+  const key = keyOf(lines ? series.map((each, place) => ({ title: seriesTitle(each), className: kind(each, place) })) : [], width);
   const log = x.scale === "log";
   const plot = new Plot({
     width, height: heightFor(width) + key.height, top: 12 + key.height,
-    x: scaleOf(edges, { log, tight: true, count: Math.max(3, Math.floor(width / 90)) }), y: scaleOf(series.flatMap(({ y }) => y), { zero: true }),
-    xTitle: axisTitle(x), yTitle: "",
+    x: scaleOf(edges, { log, tight: true, count: Math.max(3, Math.floor(width / 90)) }), y: heightScale(series.flatMap(({ y: counts }) => counts), y?.scale === "log"),
+    xTitle: axisTitle(x), yTitle: y ? axisTitle(y) : t("lab.page.count"),
   });
   const cursor = svg("g", { class: "cursor" });
-  const nodes = series.flatMap((each, place) => (series.length === 1
-    ? each.y.flatMap((value, index) => barOf(plot, edges[index], edges[index + 1], value, kindOf(each, place)))
-    : [outline(plot, edges, each.y, kindOf(each, place))]));
+  const nodes = series.flatMap((each, place) => (lines
+    ? [outline(plot, edges, each.y, kind(each, place))]
+    : each.y.flatMap((value, index) => barOf(plot, edges[index], edges[index + 1], value, kind(each, place)))));
   const centres = edges.slice(1).map((edge, index) => (/** @type {number} */ (plot.left(edges[index])) + /** @type {number} */ (plot.left(edge))) / 2);
   return {
     root: plot.root([...key.nodes, ...plot.axes(), ...nodes, cursor]),
@@ -137,7 +149,7 @@ function outline(plot, edges, values, kind) {
     const top = plot.at(value) ?? plot.bottom;
     return [`${plot.left(edges[index])?.toFixed(1)} ${top.toFixed(1)}`, `${plot.left(edges[index + 1])?.toFixed(1)} ${top.toFixed(1)}`];
   });
-  return svg("path", { d: `M${points.join("L")}`, class: `line ${kind.replace(" bar", "")}` });
+  return svg("path", { d: `M${points.join("L")}`, class: `line ${kind}` });
 }
 
 /**

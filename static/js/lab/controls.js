@@ -102,6 +102,7 @@ class Field {
     const { kind, choices, optional } = this.declared;
     if (optional && value === null) return null;
     if (kind === "numbers" && !(value.length >= (this.declared.low ?? 0) && value.every(Number.isFinite))) return t("lab.page.list");
+    if (kind === "numbers" && this.declared.cell) return value.map((/** @type {number} */ one) => complaintOf(/** @type {Declared} */ (this.declared.cell), one)).find(Boolean) ?? null;
     if (kind === "grid") return gridComplaint(this.declared, value);
     if (kind === "number" || (kind === "choice" && !choices.includes(value))) return complaintOf(this.number, value);
     return null;
@@ -289,7 +290,7 @@ export class Controls {
   complain(field, text) {
     const names = field.split(".");
     const found = names.map((name) => this.fields.get(name)).find((each) => each !== undefined);
-    found?.complain(text, true);
+    found?.complain(text.startsWith(`${field}: `) ? text.slice(field.length + 2) : text, true); // it stands at its field
     return found !== undefined;
   }
 

@@ -4,6 +4,7 @@ import { svg } from "../shared/chart.js";
 import { number } from "../shared/format.js";
 import { t } from "../shared/texts.js";
 import { layOut } from "./graph-layout.js";
+import { isNarrow } from "./plot.js";
 import { linesOf, widthOf } from "./text-size.js";
 
 /**
@@ -11,11 +12,13 @@ import { linesOf, widthOf } from "./text-size.js";
  * @import { GraphData, GraphNode } from "./types.js"
  */
 
-const BOX = { width: 104, height: 58 };
-const COLUMN = 164;
+const BOX = { least: 104, leastNarrow: 56, most: 152, height: 58, padding: 8 };
+const FARTHEST = 260; // from one column to the next
 const ROW = 92;
 const EDGE = 12;
 const GAP = 26; // between two edges that join the same nodes
+
+/** @typedef {{ width: number, narrow: boolean }} Box of a node: where room is scarce its gradient stands without the word */
 
 /** @typedef {{ from: GraphNode, to: GraphNode, share: number | null, order: number, bend: number }} Edge */
 
@@ -57,7 +60,7 @@ class Computation {
     if (step === 1) return t("lab.page.graph.begin");
     const from = this.back[step - 2];
     const sent = this.edges.filter(({ order }) => order === step);
-    const shares = sent.map(({ share, to }) => t("lab.page.graph.to", { share: shown(share), node: to.title })).join(", ");
+    const shares = sent.map(({ share, to }) => t("lab.page.graph.to", { share: shown(share), node: to.title })).join(t("lab.page.graph.and"));
     const added = [...new Set(sent.map(({ to }) => to))].flatMap((node) => {
       const all = this.arrived(node, step);
       return all.length > 1 ? [t("lab.page.graph.added", { node: node.title, count: this.uses(node), sum: sumText(all) })] : [];
@@ -81,6 +84,33 @@ function sumText(shares) {
   return shares.length > 1 ? `${terms.join(" ")} = ${shown(sum)}` : shown(shares[0]);
 }
 
+/** @param {number | null} share */
+const shareText = (share) => `← ${shown(share)}`;
+
+/** @param {number | null} share */
+const shareWidth = (share) => widthOf(shareText(share), 600) + 10;
+
+/**
+ * @param {(number | null)[]} arrived
+ * @param {boolean} narrow
+ */
+function gradientText(arrived, narrow) {
+  const value = shown(/** @type {number} */ (arrived.reduce((sum, share) => Number(sum) + (share ?? NaN), 0)));
+  return narrow ? value : t("lab.page.graph.gradient", { value });
+}
+
+/**
+ * The box of a node, as wide as the longest of what stands in one.
+ * @param {Computation} computation
+ * @param {boolean} narrow
+ * @returns {Box}
+ */
+function boxFor(computation, narrow) {
+  const texts = computation.nodes.flatMap((node) => [node.title, shown(node.value), gradientText(computation.arrived(node, computation.last), narrow)]);
+  const wanted = Math.max(...texts.map((text) => widthOf(text, 600))) + 2 * BOX.padding;
+  return { narrow, width: Math.ceil(Math.min(BOX.most, Math.max(narrow ? BOX.leastNarrow : BOX.least, wanted))) };
+}
+
 /** @typedef {{ x: number, y: number }} Point */
 
 /**
@@ -91,17 +121,22 @@ function sumText(shares) {
 export function drawGraph({ nodes }, width) {
   const computation = new Computation(nodes);
   const { placeOf, between, columns, rows } = layOut(nodes);
-  const apart = columns > 1 ? Math.max(COLUMN, Math.min(260, (width - BOX.width - 2 * EDGE) / (columns - 1))) : COLUMN;
-  const size = { width: Math.max(width, BOX.width + 2 * EDGE + apart * (columns - 1)), height: BOX.height + 2 * EDGE + 24 + ROW * (rows - 1) };
+  const room = EDGE / 2 + Math.max(...computation.edges.map(({ share }) => shareWidth(share)), 2 * EDGE);
+  const full = boxFor(computation, false);
+  const narrow = isNarrow(width) || full.width * columns + room * (columns - 1) + 2 * EDGE > width;
+  const box = narrow ? boxFor(computation, true) : full;
+  const least = box.width + room;
+  const apart = columns > 1 ? Math.max(least, Math.min(FARTHEST, (width - box.width - 2 * EDGE) / (columns - 1))) : least;
+  const size = { width: Math.max(width, box.width + 2 * EDGE + apart * (columns - 1)), height: BOX.height + 2 * EDGE + 24 + ROW * (rows - 1) };
   /** @type {(place: import("./graph-layout.js").Place) => Point} */
   const pointOf = ({ column, row }) => ({ x: EDGE + column * apart, y: EDGE + row * ROW });
-  const ways = new Map(computation.edges.map((edge) => [edge, wayOf(edge, pointOf(placeOf(edge.to.id)), between(edge.to.id, edge.from.id).map(pointOf), pointOf(placeOf(edge.from.id)))]));
+  const ways = new Map(computation.edges.map((edge) => [edge, wayOf(edge, pointOf(placeOf(edge.to.id)), between(edge.to.id, edge.from.id).map(pointOf), pointOf(placeOf(edge.from.id)), box)]));
   const layer = svg("g", {});
   const root = svg("svg", { width: size.width, height: size.height, viewBox: `0 0 ${size.width} ${size.height}`, "aria-hidden": "true" }, layer);
   /** @param {number} step */
   const mark = (step) => layer.replaceChildren(
     ...computation.edges.map((edge) => svg("path", { d: ways.get(edge)?.path ?? "", class: edge.order === step ? "edge now" : edge.order < step ? "edge back" : "edge" })),
-    ...nodes.map((node) => boxOf(node, pointOf(placeOf(node.id)), computation, step)),
+    ...nodes.map((node) => boxOf(node, pointOf(placeOf(node.id)), computation, step, box)),
     ...[...ways].flatMap(([edge, { middle }]) => shareOf(edge, middle, step)));
   return {
     root,
@@ -118,10 +153,11 @@ export function drawGraph({ nodes }, width) {
  * @param {Point} from
  * @param {Point[]} through
  * @param {Point} to
+ * @param {Box} box
  */
-function wayOf({ bend }, from, through, to) {
+function wayOf({ bend }, from, through, to, { width }) {
   const half = BOX.height / 2;
-  const points = [{ x: from.x + BOX.width, y: from.y + half + bend / 2 }, ...through.flatMap(({ x, y }) => [{ x, y: y + half + bend }, { x: x + BOX.width, y: y + half + bend }]), { x: to.x, y: to.y + half + bend / 2 }];
+  const points = [{ x: from.x + width, y: from.y + half + bend / 2 }, ...through.flatMap(({ x, y }) => [{ x, y: y + half + bend }, { x: x + width, y: y + half + bend }]), { x: to.x, y: to.y + half + bend / 2 }];
   const path = points.map(({ x, y }, index) => {
     if (!index) return `M${x} ${y}`;
     const before = points[index - 1];
@@ -142,11 +178,10 @@ function wayOf({ bend }, from, through, to) {
  */
 function shareOf(edge, { x, y }, step) {
   if (edge.order > step) return [];
-  const text = `← ${shown(edge.share)}`;
-  const wide = widthOf(text, 600) + 10;
+  const wide = shareWidth(edge.share);
   return [
     svg("rect", { x: x - wide / 2, y: y - 10, width: wide, height: 20, rx: 4, class: "share-ground" }),
-    svg("text", { x, y: y + 4, class: edge.order === step ? "share now" : "share", "text-anchor": "middle" }, text),
+    svg("text", { x, y: y + 4, class: edge.order === step ? "share now" : "share", "text-anchor": "middle" }, shareText(edge.share)),
   ];
 }
 
@@ -155,15 +190,16 @@ function shareOf(edge, { x, y }, step) {
  * @param {{ x: number, y: number }} place
  * @param {Computation} computation
  * @param {number} step
+ * @param {Box} box
  */
-function boxOf(node, { x, y }, computation, step) {
+function boxOf(node, { x, y }, computation, step, { width, narrow }) {
   const arrived = computation.arrived(node, step);
-  const [title] = linesOf(node.title, BOX.width - 12, 1);
-  const gradient = arrived.length ? t("lab.page.graph.gradient", { value: shown(/** @type {number} */ (arrived.reduce((sum, share) => Number(sum) + (share ?? NaN), 0))) }) : "";
-  const sum = arrived.length > 1 ? [svg("text", { x: x + BOX.width / 2, y: y + BOX.height + 15, class: "sum", "text-anchor": "middle" }, sumText(arrived))] : [];
+  const [title] = linesOf(node.title, width - 12, 1);
+  const gradient = arrived.length ? gradientText(arrived, narrow) : "";
+  const sum = arrived.length > 1 ? [svg("text", { x: x + width / 2, y: y + BOX.height + 15, class: "sum", "text-anchor": "middle" }, sumText(arrived))] : [];
   return svg("g", {},
-    svg("rect", { x, y, width: BOX.width, height: BOX.height, rx: 6, class: `node${arrived.length ? " reached" : ""}` }),
-    svg("text", { x: x + 8, y: y + 17, class: "node-title" }, title),
-    svg("text", { x: x + BOX.width - 8, y: y + 34, class: "node-value", "text-anchor": "end" }, shown(node.value)),
-    svg("text", { x: x + BOX.width - 8, y: y + 51, class: "node-gradient", "text-anchor": "end" }, gradient), ...sum);
+    svg("rect", { x, y, width, height: BOX.height, rx: 6, class: `node${arrived.length ? " reached" : ""}` }),
+    svg("text", { x: x + BOX.padding, y: y + 17, class: "node-title" }, title),
+    svg("text", { x: x + width - BOX.padding, y: y + 34, class: "node-value", "text-anchor": "end" }, shown(node.value)),
+    svg("text", { x: x + width - BOX.padding, y: y + 51, class: "node-gradient", "text-anchor": "end" }, gradient), ...sum);
 }

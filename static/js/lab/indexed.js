@@ -1,9 +1,10 @@
-// Letters with an index, which texts write as W_k: the index below the line.
+// Letters with an index, which texts write as W_k: the index below the line. And derivatives, which stay together.
 
 import { svg } from "../shared/chart.js";
 import { el } from "../shared/dom.js";
 
 const INDEXED = /(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9])(?![A-Za-z0-9_])/;
+const DERIVATIVE = /([‖|]?∂\w+\/∂\w+[‖|]?|φ′\(\w\))/; // as app/web/lab_pages.py has it
 
 /**
  * The pieces of a text: what stands on the line, and every second one an index.
@@ -23,12 +24,15 @@ function piecesOf(text) {
 /** @param {string} text */
 export const plain = (text) => piecesOf(text).join("");
 
+/** @param {string} text */
+const withIndices = (text) => piecesOf(text).map((piece, place) => (place % 2 ? el("sub", {}, piece) : piece));
+
 /**
- * For HTML.
+ * For HTML. A derivative is not broken into two lines.
  * @param {string} text
  * @returns {(Node | string)[]}
  */
-export const indexed = (text) => piecesOf(text).map((piece, place) => (place % 2 ? el("sub", {}, piece) : piece));
+export const indexed = (text) => text.split(DERIVATIVE).flatMap((part, place) => (place % 2 ? [el("span", { class: "whole" }, ...withIndices(part))] : withIndices(part)));
 
 /**
  * For a text element of a drawing.

@@ -16,6 +16,7 @@ import { axisTitle, seriesTitle } from "./words.js";
 
 const WIDEST_LABEL = 132;
 const MOST_LABELS = 6;
+const FEW_POINTS = 3; // are to be found among many
 
 /**
  * The class of a series by its place and its style.
@@ -35,7 +36,7 @@ export function drawLines(data, width) {
   const key = labels ? { nodes: [], height: 0 } : keyOf(named(series), width);
   const plot = new Plot({
     width, height: heightFor(width) + key.height, top: 12 + key.height, right: labels ? labels.width + 14 : 12,
-    x: scaleOf(series.flatMap(({ x }) => x), { log: data.x.scale === "log", tight: true, count: Math.max(3, Math.floor(width / 90)) }),
+    x: scaleOf(series.flatMap(({ x }) => x), { log: data.x.scale === "log", tight: true, rounds: true, count: Math.max(3, Math.floor(width / 90)) }),
     y: scaleOf(series.flatMap(({ y, low = [], high = [] }) => [...y, ...low, ...high]), { log: data.y.scale === "log", least: data.y.least }),
     xTitle: axisTitle(data.x), yTitle: axisTitle(data.y),
   });
@@ -56,7 +57,7 @@ const named = (series) => series.map((each, place) => ({ title: seriesTitle(each
  * @param {number} width
  */
 function labelsOf(series, width) {
-  if (isNarrow(width) || series.length > MOST_LABELS || series.length < 2) return null;
+  if (isNarrow(width) || series.length > MOST_LABELS || series.length < 2 || series.some(({ style }) => style === "points")) return null; // points have no end
   const lines = series.map((each) => linesOf(seriesTitle(each), 0.93 * WIDEST_LABEL));
   return { lines, width: Math.max(...lines.flat().map((line) => widthOf(plain(line), 600))) };
 }
@@ -70,7 +71,7 @@ function lineOf(plot, { x, y }, kind) {
   if (kind.includes("points")) {
     return svg("g", { class: kind }, ...x.flatMap((value, index) => {
       const [left, top] = [plot.left(value), plot.at(y[index])];
-      return left === null || top === null ? [] : [svg("circle", { cx: left.toFixed(1), cy: top.toFixed(1), r: 3, class: `dot ${kind}` })];
+      return left === null || top === null ? [] : [svg("circle", { cx: left.toFixed(1), cy: top.toFixed(1), r: x.length > FEW_POINTS ? 3 : 5, class: `dot ${kind}${x.length > FEW_POINTS ? "" : " few"}` })];
     }));
   }
   let open = false;

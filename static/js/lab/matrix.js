@@ -1,8 +1,10 @@
 // A grid of numbers to be read one by one; where a parameter is edited in it, each number can be typed, stepped by the arrow
 // keys, and dragged; what is 0 or 1 is switched by a press. Cells can be marked, with what is added to each.
 
+import { announce } from "../shared/announce.js";
 import { el } from "../shared/dom.js";
 import { number } from "../shared/format.js";
+import { numberIn } from "./number-control.js";
 import { extent } from "./scale.js";
 import { labelText, parameterTitle } from "./words.js";
 import { t } from "../shared/texts.js";
@@ -112,10 +114,12 @@ export class Matrix {
       write(input, this.#values[y][x]);
       this.send(parameter, done);
     };
+    input.addEventListener("input", () => input.toggleAttribute("data-wrong", !Number.isFinite(numberIn(input.value))));
     input.addEventListener("change", () => {
-      const typed = Number(input.value.replace("−", "-").replace(",", "."));
-      if (input.value.trim() && Number.isFinite(typed)) set(typed, true);
-      else write(input, this.#values[y][x]);
+      const typed = numberIn(input.value);
+      if (Number.isFinite(typed)) return set(typed, true);
+      announce(t("lab.page.cell.kept", { value: input.value }));
+      return write(input, this.#values[y][x]);
     });
     input.addEventListener("keydown", (event) => {
       const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
@@ -239,6 +243,7 @@ const labelOf = (parameter, y, x) => `${parameterTitle(parameter)}, ${t("lab.pag
 function write(cell, value) {
   if (cell instanceof HTMLInputElement) {
     cell.value = shown(value);
+    cell.removeAttribute("data-wrong");
     cell.setAttribute("aria-valuenow", String(value));
   } else {
     cell.textContent = shown(value);

@@ -45,7 +45,7 @@ export class Plot {
   constructor({ width, height, x, y, right = 12, top = 12, xTitle, yTitle, slant = 0 }) {
     const left = Math.max(28, ...y.ticks.map(({ text }) => widthOf(text) + GAP + 4));
     /** @type {Margin} */
-    this.margin = { top: top + (yTitle ? 20 : 0), right, bottom: slant || (xTitle ? 42 : 26), left };
+    this.margin = { top: top + (yTitle ? 20 : 0), right, bottom: slant ? slant + (xTitle ? 16 : 0) : xTitle ? 42 : 26, left };
     this.width = width;
     this.height = height;
     this.x = x;
@@ -78,20 +78,16 @@ export class Plot {
   }
 
   /**
-   * The ticks that are shown along x: no two touch.
+   * The ticks that are shown along x: every one, or every second, or third …, so that no two touch.
    * @param {{ value: number, text: string }[]} [ticks]
    */
   xTicks(ticks = this.x.ticks) {
     if (this.slant) return ticks.map((tick) => this.slanted(tick));
-    let end = -Infinity;
-    return ticks.flatMap(({ value, text }) => {
+    const places = ticks.flatMap(({ value, text }) => {
       const left = this.left(value);
-      if (left === null || left < this.margin.left - 1 || left > this.right + 1) return [];
-      const half = widthOf(text) / 2;
-      if (left - half < end + GAP) return [];
-      end = left + half;
-      return [svg("text", { x: left.toFixed(1), y: this.bottom + 16, class: "tick", "text-anchor": "middle" }, text)];
+      return left === null || left < this.margin.left - 1 || left > this.right + 1 ? [] : [{ left, text, half: widthOf(text) / 2 }];
     });
+    return sparse(places).map(({ left, text }) => svg("text", { x: left.toFixed(1), y: this.bottom + 16, class: "tick", "text-anchor": "middle" }, text));
   }
 
   /** @param {{ value: number, text: string }} tick */
@@ -130,6 +126,19 @@ export class Plot {
 }
 
 /**
+ * Every so many of the labels along an axis, the first among them, that none touches the next.
+ * @template {{ left: number, half: number }} Label
+ * @param {Label[]} labels
+ */
+export function sparse(labels) {
+  for (let every = 1; every < labels.length; every += 1) {
+    const some = labels.filter((_, index) => index % every === 0);
+    if (some.every(({ left, half }, index) => !index || left - half >= some[index - 1].left + some[index - 1].half + GAP)) return some;
+  }
+  return labels.slice(0, 1);
+}
+
+/**
  * Names beside samples of their lines, above a plot, and the height that they take.
  * @param {KeyEntry[]} entries
  * @param {number} width
@@ -143,8 +152,8 @@ export function keyOf(entries, width) {
     const at = x;
     x += long + BETWEEN;
     return [
-      className.includes("bar") || className.includes("points")
-        ? svg("rect", { x: at + 4, y: y - 4, width: 9, height: 9, class: `bar ${className}` })
+      className.includes("points") ? svg("circle", { cx: at + 8.5, cy: y, r: 4, class: `dot ${className}` })
+        : className.includes("bar") ? svg("rect", { x: at + 4, y: y - 4, width: 9, height: 9, class: `bar ${className}` })
         : svg("line", { x1: at, x2: at + SWATCH - 6, y1: y, y2: y, class: `line ${className}` }),
       svg("text", { x: at + SWATCH, y: y + 4, class: `key-text ${className}` }, ...drawn(text)),
     ];

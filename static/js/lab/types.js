@@ -38,7 +38,7 @@
  * @property {boolean} optional
  * @property {Declared | null} other
  * @property {[number, number | null] | null} [columns] of a grid, from and to; its rows are from `low` to `high`
- * @property {Declared | null} [cell] what each number of a grid is held to
+ * @property {Declared | null} [cell] what each number of a grid or a list is held to
  * @property {string[]} [follows] the parameters that determine the size of a grid
  */
 

@@ -1,6 +1,6 @@
 // The words of the experiment of this page: those of its folder, else what the server calls a thing.
 
-import { number } from "../shared/format.js";
+import { number, trimmed } from "../shared/format.js";
 import { filled, t, textOr } from "../shared/texts.js";
 
 /** @import { Axis, FindingBody, Grid, GridStep, Series } from "./types.js" */
@@ -53,7 +53,7 @@ const nearOne = (value) => Number(Math.abs(value).toPrecision(4)) === 1 && Numbe
  * Four digits, without zeros at the end; a power of ten by itself.
  * @param {number} value
  */
-const short = (value) => number(value, nearOne(value) ? 6 : 4).replace(/(\.\d*?)0+(?=$|×)/, "$1").replace(/\.(?=$|×)/, "").replace(/^(−?)1×/, "$1");
+const short = (value) => trimmed(number(value, nearOne(value) ? 6 : 4)).replace(/^(−?)1×/, "$1");
 
 /** @param {unknown} value */
 export const valueText = (value) => (typeof value === "number" ? short(value) : value === null || value === undefined ? "–" : String(value));

@@ -27,6 +27,12 @@ export function number(value, digits = 3) {
 }
 
 /**
+ * Without zeros at the end of its decimals.
+ * @param {string} text
+ */
+export const trimmed = (text) => text.replace(/(\.\d*?)0+(?=$|×)/, "$1").replace(/\.(?=$|×)/, "");
+
+/**
  * Two decimals without the leading zero, as papers write probabilities; <.01 and >.99 where rounding would give 0 or 1.
  * @param {number} value
  */

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of
+from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of, gradient_of
 from gradoscope.attribution.backends.folding import fold_batch_norm
 from gradoscope.attribution.backends.tape import Unsupported, record
 from gradoscope.attribution.gradients import take_gradients
@@ -228,3 +229,44 @@ def test_recording_leaves_the_network_as_it_was() -> None:
     before = {key: value.clone() for key, value in network.state_dict().items()}
     record(network, ((2, 3, 8, 8),), lambda net, x: (net(x),))
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+class Linears(nn.Module):
+    """Two linear layers; the second has a square weight, whose transpose has the same shape."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(3 * 8 * 8, side), nn.Linear(side, side), nn.Linear(side, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.second(self.first(x.flatten(1)).sigmoid()).sigmoid())
+
+
+@pytest.mark.parametrize("side", [48, 1024])  # of a constant, and of a weight that is read in place
+@pytest.mark.parametrize("count", [1, 3])
+def test_square_weights_forward_and_backward(side: int, count: int) -> None:
+    torch.manual_seed(0)
+    network = wrap(Linears(side))
+    actual = CompiledBackend(network, batch=count).gradients(PICTURES[:count], Score(1))
+    assert relative(actual, take_gradients(network, PICTURES[:count], Score(1))) < 1e-5
+
+
+def test_large_linear_weights_are_not_copied() -> None:
+    """They are inputs of the graph, at PyTorch's own addresses, once for each direction; no constant is as large."""
+    from gradoscope.attribution.backends.graph import graph_of
+
+    network = wrap(Linears(1024))
+    graph, weights = graph_of(record(network, ((1, 3, 8, 8), (1, 3), (1, 1)), gradient_of))
+    second = network.network.second.weight
+    assert [values.ctypes.data for values in weights] == [second.data_ptr()] * 2
+    constants = [one for one in graph.get_ops() if one.get_type_name() == "Constant"]
+    assert max(math.prod(one.get_output_shape(0)) for one in constants) < second.numel()
+
+
+def test_an_address_stands_for_one_constant() -> None:
+    from gradoscope.attribution.backends.translation import collected_weights, node
+
+    weight = torch.rand(4, 4)
+    with collected_weights():
+        first, second = node(weight), node(weight)
+    assert first.data.ctypes.data == weight.data_ptr() != second.data.ctypes.data

@@ -123,5 +123,5 @@ def test_blocks_are_the_gradient(kernel: int, stride: int, padding: int) -> None
 
 def test_nothing_is_repeated_in_memory() -> None:
     """The gradient of a mean is the same at each position: the activation's derivative repeats it."""
-    graph = graph_of(tape_of(wrap(Stem())))
+    graph, _ = graph_of(tape_of(wrap(Stem())))
     assert "Broadcast" not in [node.get_type_name() for node in graph.get_ops()]

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from ....contract.experiments import (
     Axis,
-    ExperimentFinding,
     HistogramData,
     LinesData,
     Number,
     Series,
+    TableData,
     finite,
 )
 from ...experiment import Figure, Update
 from ...values import numbers
-from . import DepthParameters
+from . import DepthParameters, Initialisation
 from .findings import findings
 from .network import Flow, Theory, flow, steepest, theory
 
 BINS = 40
+INITIALISATIONS: tuple[Initialisation, ...] = get_args(Initialisation)
+COLUMNS = ("initialisation", "ratio", "factor", "last_square", "last_saturated")
 
 
 def run(parameters: DepthParameters, seed: int) -> Iterator[Update]:
@@ -32,8 +34,27 @@ def run(parameters: DepthParameters, seed: int) -> Iterator[Update]:
     plain = parameters.normalisation == "none" and not parameters.residual
     predicted = theory(parameters) if plain else None
     found = _numbers(parameters, seen, predicted)
-    said: tuple[ExperimentFinding, ...] = findings(parameters, found)
-    yield Update(1, 1, _figures(parameters, seen, predicted), found, said)
+    total = 1 + len(INITIALISATIONS)
+    figures = _figures(parameters, seen, predicted)
+    yield Update(1, total, figures, found, findings(parameters, found))
+    rows: list[list[str | float | int | None]] = []
+    for done, one in enumerate(INITIALISATIONS, 2):
+        rows.append(_row(parameters, one, seed))
+        if done < total:
+            yield Update(done, total)
+    found["initialisations"] = {str(name): ratio for name, ratio, *_ in rows}
+    table = Figure("initialisations", TableData(columns=list(COLUMNS), rows=rows))
+    yield Update(total, total, (*figures, table), found, findings(parameters, found))
+
+
+def _row(parameters: DepthParameters, initialisation: Initialisation, seed: int) -> list[str | float | int | None]:
+    """One network, begun in another way: its gradient, first layer over last, and its outputs."""
+    other = parameters.model_copy(update={"initialisation": initialisation})
+    seen = flow(other, torch.Generator().manual_seed(seed), networks=1)
+    ratio = float(seen.backward[0, 0] / seen.backward[0, -1])
+    factor = ratio ** (1 / max(1, parameters.depth - 1))
+    return [initialisation, finite(ratio), finite(factor), finite(float(seen.forward[0, -1])),
+            finite(float(seen.saturated[0, -1]))]  # fmt: skip
 
 
 def _numbers(parameters: DepthParameters, seen: Flow, predicted: Theory | None) -> dict[str, Any]:
@@ -113,4 +134,5 @@ def _histogram(parameters: DepthParameters, seen: Flow) -> HistogramData:
         Series(id=name, x=[], y=torch.histogram(one.clamp(edges[0], edges[-1]), edges)[0].int().tolist())
         for name, one in values.items()
     ]
-    return HistogramData(x=Axis(id="output"), edges=edges.tolist(), series=series)
+    # a ReLU gives zero half of the time: one bar is ten times as high as all others
+    return HistogramData(x=Axis(id="output"), edges=edges.tolist(), y=Axis(id="count", scale="log"), series=series)

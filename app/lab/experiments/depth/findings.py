@@ -39,7 +39,17 @@ def findings(parameters: DepthParameters, found: dict[str, Any]) -> tuple[Experi
         asleep: Verdict = "holds" if share >= 0.5 else "fails"
         numbers = {"first": found["saturated"][0], "last": share, "depth": depth}
         said.append(ExperimentFinding(id="asleep", verdict=asleep, numbers=numbers))
-    return tuple(said)
+    return (*said, *_initialisations(found.get("initialisations")))
+
+
+def _initialisations(ratios: dict[str, float | None] | None) -> list[ExperimentFinding]:
+    """Whether the gradient gets through with some ways to begin, and not with others. Weights of zero are no way."""
+    if ratios is None:
+        return []
+    others = {name: ratio for name, ratio in ratios.items() if name != "zeros"}
+    through = {ratio is not None and 1 / ORDER_ONE <= ratio <= ORDER_ONE for ratio in others.values()}
+    verdict: Verdict = "holds" if len(through) == 2 else "fails" if through == {True} else "depends"
+    return [ExperimentFinding(id="decides", verdict=verdict, numbers=others)]
 
 
 def _measured(found: dict[str, Any], ratio: float | None) -> list[ExperimentFinding]:

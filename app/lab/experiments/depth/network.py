@@ -47,9 +47,9 @@ def weight_variance(parameters: DepthParameters) -> float:
             "zeros": 0.0}[parameters.initialisation]  # fmt: skip
 
 
-def hidden_weights(parameters: DepthParameters, generator: torch.Generator) -> list[Tensor]:
+def hidden_weights(parameters: DepthParameters, generator: torch.Generator, networks: int = NETWORKS) -> list[Tensor]:
     """A (networks, width, width) tensor for each layer, float64."""
-    shape = (NETWORKS, parameters.width, parameters.width)
+    shape = (networks, parameters.width, parameters.width)
     found = []
     for _ in range(parameters.depth):
         drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
@@ -73,15 +73,15 @@ class Flow:
     outputs: list[Tensor]
 
 
-def flow(parameters: DepthParameters, generator: torch.Generator) -> Flow:
+def flow(parameters: DepthParameters, generator: torch.Generator, networks: int = NETWORKS) -> Flow:
     """One pass forward and one back."""
-    drawn = [weight.requires_grad_() for weight in hidden_weights(parameters, generator)]
+    drawn = [weight.requires_grad_() for weight in hidden_weights(parameters, generator, networks)]
     random = {"generator": generator, "dtype": torch.float64}
-    h = torch.randn(NETWORKS, SAMPLES, parameters.width, **random)  # type: ignore[call-overload]
-    readout = torch.randn(NETWORKS, parameters.width, CLASSES, **random) / parameters.width**0.5  # type: ignore[call-overload]
+    h = torch.randn(networks, SAMPLES, parameters.width, **random)  # type: ignore[call-overload]
+    readout = torch.randn(networks, parameters.width, CLASSES, **random) / parameters.width**0.5  # type: ignore[call-overload]
     if parameters.initialisation == "zeros":
         readout = torch.zeros_like(readout)
-    targets = torch.randint(CLASSES, (NETWORKS, SAMPLES), generator=generator)
+    targets = torch.randint(CLASSES, (networks, SAMPLES), generator=generator)
     inputs, outputs = [], []
     for weight in drawn:
         u = _normalised(parameters, h @ weight.mT)

@@ -91,7 +91,7 @@ def _of_masks(found: Means, back: Backward) -> tuple[Figure, ...]:
     by_unit = [numbers(row) for row in torch.stack(list(each.values()), 1)]
     return (
         _outputs(found, three),
-        Figure("means", BarsData(labels=classes, y=Axis(id="probability"), series=bars)),
+        Figure("means", BarsData(labels=classes, x=Axis(id="class"), y=Axis(id="probability"), series=bars)),
         Figure("mask", MatrixData(values=[given], columns=units, parameter="mask", switches=True)),
         Figure("backward", MatrixData(values=by_unit, rows=units, columns=list(each))),
     )

@@ -93,12 +93,16 @@ def _train(
 def _of_curves(parameters: MiniBatchParameters, curves: dict[str, list[float]]) -> dict[str, Any]:
     """Losses after the same updates, and after the same samples."""
     samples = parameters.updates * min(parameters.small_batch, parameters.large_batch)
+    early = max(1, parameters.updates // 10)
     return {
         "loss_small": numbers(curves["small"]),
         "loss_large": numbers(curves["large"]),
         "samples": samples,
         "small_at_samples": finite(curves["small"][samples // parameters.small_batch]),
         "large_at_samples": finite(curves["large"][samples // parameters.large_batch]),
+        "early": early,
+        "small_early": finite(curves["small"][early]),
+        "large_early": finite(curves["large"][early]),
         "small_at_updates": finite(curves["small"][-1]),
         "large_at_updates": finite(curves["large"][-1]),
     }
@@ -110,6 +114,7 @@ def _weights(parameters: MiniBatchParameters) -> Figure:
     right = [1 / sum(parameters.sizes)] * len(places)
     data = BarsData(
         labels=[str(size) for size in parameters.sizes],
+        x=Axis(id="part_size"),
         y=Axis(id="weight", scale="log"),
         series=[
             Series(id="accumulated", x=places, y=numbers(sample_weights(parameters.sizes, parameters.reduction))),

@@ -7,6 +7,9 @@ from typing import Any
 from ....contract.experiments import ExperimentFinding, Verdict
 from . import MiniBatchParameters
 
+NEAR = 0.1
+"""Relative difference of two losses up to which neither is called better: another seed moves them as much."""
+
 ROUNDING = 1e-10
 """Relative difference of two gradients in float64 up to which they count as the same."""
 
@@ -47,13 +50,16 @@ def of_training(parameters: MiniBatchParameters, found: dict[str, Any]) -> tuple
     small, large = found["small_at_samples"], found["large_at_samples"]
     if small is None or large is None:
         return ()
-    near: Verdict = "holds" if abs(large / small - 1) <= 0.1 else "fails"
+    near: Verdict = "holds" if abs(large / small - 1) <= NEAR else "fails"
     sizes = {"small_batch": parameters.small_batch, "large_batch": parameters.large_batch}
     numbers = {"small": small, "large": large, "samples": found["samples"]} | sizes
     said = [ExperimentFinding(id="by_sample", verdict=near, numbers=numbers)]
-    small, large = found["small_at_updates"], found["large_at_updates"]
+    small, large = found["small_early"], found["large_early"]  # in the end both may have come as far as they can
     if small is not None and large is not None:
-        better: Verdict = "holds" if large < small else "fails"
-        numbers = {"small": small, "large": large, "updates": parameters.updates} | sizes
+        better: Verdict = "holds" if large < (1 - NEAR) * small else "fails"
+        ends = {"small_end": found["small_at_updates"], "large_end": found["large_at_updates"]}
+        numbers = (
+            {"early": found["early"], "small": small, "large": large, "updates": parameters.updates} | ends | sizes
+        )
         said.append(ExperimentFinding(id="by_update", verdict=better, numbers=numbers))
     return tuple(said)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from . import Activation
 
@@ -30,7 +29,9 @@ def loss_of(activation: Activation, loss: str, z: Tensor) -> Tensor:
     if loss == "squared":
         return (ACTIVATIONS[activation](z) - target(activation)) ** 2 / 2
     # p = (1 + tanh z)/2 is the sigmoid of 2z, and −ln(1 − σ(2z)) = softplus(2z) has the slope 1 + tanh z = a − y
-    return F.softplus(z) if activation == "sigmoid" else F.softplus(2 * z)
+    # (not F.softplus: above 20 it is a straight line, and its slope is off by 2e-9)
+    exponent = z if activation == "sigmoid" else 2 * z
+    return torch.logaddexp(torch.zeros_like(exponent), exponent)
 
 
 def slope(function: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:

@@ -118,6 +118,7 @@ def _of_parts(parameters: ThroughTimeParameters, by_step: Parts) -> tuple[Figure
               for group in groups]  # fmt: skip
     shares = BarsData(
         labels=labels,
+        x=Axis(id="steps"),
         y=Axis(id="share"),
         series=[
             Series(id=name, x=list(range(len(groups))), y=numbers(one[group].sum() / one.sum() for group in groups))
