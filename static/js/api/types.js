@@ -18,6 +18,7 @@
  * @property {string} id
  * @property {string} [title] - what is drawn along it, with its unit; filled in from the texts
  * @property {"linear" | "log"} [scale]
+ * @property {number | null} [least] - of a logarithmic axis: nothing smaller is drawn
  */
 
 /**
