@@ -12,7 +12,7 @@ BIN = $(VENV)/bin
 # pytest that a test starts would compile app/ again
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: serve test test-page test-slow test-cluster lint lint-types lint-style lint-imports lint-files lint-js bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks bench-slow-link bench-score-cam bench-all-methods bench-request bench-operations bench-watch bench-lab trust-study sweep docs slow hostile chaos load fuzz compare pins audit clean
+.PHONY: serve test test-page test-slow test-cluster lint lint-types lint-style lint-imports lint-files lint-js bundle js-types hooks coverage check-image check-wheel table memory check-gpu convergence bench bench-growth bench-page bench-latency bench-batch bench-trust bench-checks bench-tasks bench-slow-link bench-score-cam bench-all-methods bench-first-request bench-scale bench-request bench-operations bench-watch bench-lab trust-study sweep docs slow hostile chaos load fuzz compare pins audit clean
 
 serve: $(VENV)/.installed
 	@$(BIN)/python -m tools.bundle_js --optional
@@ -123,6 +123,15 @@ bench-page: $(VENV)/.tested bundle
 # a server of its own: cold starts, fresh pictures, answers from the store; milliseconds until something is seen
 bench-latency: $(VENV)/.tested
 	$(BIN)/python -m benchmarks.latency
+
+# the first request after a start, against a warm one, seven starts (two minutes): names, first map, six maps; 1 where six
+# maps take more than 2.5 s (FIRST=--write puts it into docs/speed.md)
+bench-first-request: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.first_request $(FIRST)
+
+# what one picture takes of each process and of the store (some minutes; SCALE=--write puts it into docs/scaling.md)
+bench-scale: $(VENV)/.tested
+	$(BIN)/python -m benchmarks.scale $(SCALE)
 
 # a folder of pictures with one question, against one by one: pictures per second
 bench-batch: $(VENV)/.tested

@@ -27,7 +27,7 @@ from gradoscope.pipeline.catalogue import titles
 from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import run
 from gradoscope.pipeline.resume import write_folder
-from gradoscope.service.worker import warm_up
+from gradoscope.service.warm_up import warm_up
 from gradoscope.settings import Settings
 from PIL import Image
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,16 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class NamedPath(Protocol):
+    """Pictures by t in [0, 1]. Of one picture, paths of the same name are the same; None: not known to be."""
+
+    @property
+    def name(self) -> Hashable | None: ...
+
+    def at(self, t: float) -> Tensor:
+        """The picture at t, (C, H, W)."""
+
+
 class Engine:
     """Scores and gradients of one classifier for one score, micro-batch by micro-batch.
 
@@ -41,6 +51,7 @@ class Engine:
         self.classifier, self.score, self._wanted = classifier, score, micro_batch
         self.backend: Backend = EagerBackend("plain", classifier) if backend is None else backend
         self._used: dict[str, None] = {}  # names of backends, in the order of their first use
+        self.shared = 0  # gradients that were not computed here, since another map of the request had them
 
     def of(self, score: Score) -> Engine:
         """The same engine for another score."""
@@ -99,6 +110,15 @@ class Engine:
             return finite(self._in_parts(pictures, self._by_backend))
         self._used["plain"] = None
         return finite(self._in_parts(pictures, lambda part, score: take_gradients(self.classifier, part, score, rule)))
+
+    def gradients_along(self, path: NamedPath, points: Sequence[float]) -> Tensor:
+        """g at these points of a path, (N, C, H, W): see `gradients`."""
+        return self.gradients(torch.stack([path.at(t) for t in points]))
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether this engine's user should wait for others, which share its gradients, to come as far."""
+        return False
 
     def _by_backend(self, pictures: Tensor, score: Score) -> Tensor:
         self._used[self.backend.backend_name_for(len(pictures))] = None

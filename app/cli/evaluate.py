@@ -17,7 +17,17 @@ from ..pipeline.presentation import presentations
 from ..settings import Settings
 from ..storage.temporary import temporary_folder
 from .explain import INTERRUPTED, parse_options
-from .options import FitText, MethodIds, ModelFolder, ModelIds, Recursive, fit_of, settings_with
+from .options import (
+    FitText,
+    MethodIds,
+    ModelFolder,
+    ModelIds,
+    QualityText,
+    Recursive,
+    fit_of,
+    quality_of,
+    settings_with,
+)
 
 if TYPE_CHECKING:
     from .evaluate_run import EvaluateOptions
@@ -55,6 +65,7 @@ def evaluate(
         list[str] | None,
         typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE or METRIC.PARAMETER=VALUE, e.g. deletion.steps=20"),
     ] = None,
+    quality: QualityText = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn: methods, metrics, grids, intervals")] = 0,
     fit: FitText = None,
     recursive: Recursive = False,
@@ -81,6 +92,7 @@ def evaluate(
         models=tuple(model or ()),
         methods=tuple(method or ()),
         options=parse_options(option or []),
+        quality=quality_of(quality),
         seed=seed,
         fit=fit_of(fit),
         metrics=tuple(metric or DEFAULT),

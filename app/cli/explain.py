@@ -24,7 +24,18 @@ from ..images.image_files import ImageFile, find_image_files, is_one_file, left_
 from ..settings import Settings
 from ..storage.temporary import temporary_folder
 from . import cluster as cli_cluster
-from .options import FitText, MethodIds, ModelFolder, ModelIds, Recursive, fit_of, score_of, settings_with
+from .options import (
+    FitText,
+    MethodIds,
+    ModelFolder,
+    ModelIds,
+    QualityText,
+    Recursive,
+    fit_of,
+    quality_of,
+    score_of,
+    settings_with,
+)
 
 console = Console()
 MASK = "mask"  # the parameter whose value may be a file
@@ -57,6 +68,7 @@ def explain(
         list[str] | None,
         typer.Option("--option", "-o", help="METHOD.PARAMETER=VALUE, e.g. smooth_grad.samples=100; or of a metric"),
     ] = None,
+    quality: QualityText = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the methods that draw")] = 0,
     fit: FitText = None,
     size: Annotated[str | None, typer.Option(help="Input size: a side in pixels, or HEIGHTxWIDTH")] = None,
@@ -86,6 +98,7 @@ def explain(
         against=parse_class(against),
         score=score_of(score),
         options=parse_options(option or []),
+        quality=quality_of(quality),
         seed=seed,
         fit=fit_of(fit),
         size=parse_size(size),

@@ -8,7 +8,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from ..contract.arrays import ScoreKind
-from ..contract.jobs import Fit
+from ..contract.jobs import Fit, Quality
 from ..contract.parsing import one_of
 from ..contract.problems import Unprocessable
 from ..settings import Settings, operator_settings
@@ -18,6 +18,10 @@ MethodIds = Annotated[
     list[str] | None, typer.Option("--method", help="Method id, repeatable; the six where none is named")
 ]
 FitText = Annotated[str | None, typer.Option("--fit", help="crop, pad or squash; else the model's own way")]
+QualityText = Annotated[
+    str | None,
+    typer.Option("--quality", help="quick, good or exact; else each method's defaults. --option counts more"),
+]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Folders below, too")]
 ModelFolder = Annotated[
     Path | None, typer.Option("--models", help="Folder of your own model cards [GRADOSCOPE_MODELS]", metavar="DIR")
@@ -49,6 +53,11 @@ def settings_with(models: Path | None, cluster: str | None = None) -> Settings:
 def fit_of(text: str | None) -> Fit | None:
     """Parse --fit. Raises `Unprocessable`."""
     return None if text is None else cast(Fit, one_of("fit", text, get_args(Fit)))
+
+
+def quality_of(text: str | None) -> Quality | None:
+    """Parse --quality. Raises `Unprocessable`."""
+    return None if text is None else cast(Quality, one_of("quality", text, get_args(Quality)))
 
 
 def score_of(text: str) -> ScoreKind:

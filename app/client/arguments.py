@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Self, TypedDict, TypeVar, cast, get_args
 
 from ..contract.arrays import ScoreKind
-from ..contract.jobs import ClassName, Fit
+from ..contract.jobs import ClassName, Fit, Quality
 from ..contract.parsing import one_of, parse_class, parse_target
 from ..contract.problems import Unprocessable
 from ..contract.wire import JsonObject
@@ -28,6 +28,7 @@ class PlainArguments(TypedDict, total=False):
     target: Target | Sequence[Target] | None
     against: Target | None
     options: Options | None
+    quality: Quality | None
     seed: int
     fit: Fit | None
     size: int | tuple[int, int] | None
@@ -40,7 +41,8 @@ class SharedArguments(PlainArguments, total=False):
     `sample` is the id of a shipped picture, instead of `image`. `methods` are ids; the default is the six methods.
     `target` is a class by its index or its label, or "top" for each model's top class, or several of these; `against`
     is another class to contrast it with; `score` is the number that is explained. `options` are parameters by method,
-    `{"smooth_grad": {"samples": 100}}`; `seed` is for stochastic methods. `fit` and `size`, a side or (height, width),
+    `{"smooth_grad": {"samples": 100}}`; `quality`, "quick", "good" or "exact", sets those that `options` does not.
+    `seed` is for stochastic methods. `fit` and `size`, a side or (height, width),
     change the model's input. `metrics` are ids of metrics to measure of each map, or "all"; `options` may also hold
     their parameters.
     """
@@ -88,6 +90,7 @@ class Arguments:
     against: Target | None = None
     score: ScoreKind = "logit"
     options: Options | None = field(default_factory=dict)
+    quality: Quality | None = None
     seed: int = 0
     fit: Fit | None = None
     size: int | tuple[int, int] | None = None
@@ -144,6 +147,7 @@ class Arguments:
             "against": None if self.against is None else str(self.against),
             "score": self.score,
             "options": json.dumps(self.parameters) if self.options else None,
+            "quality": self.quality,
             "seed": str(self.seed),
             "fit": self.fit,
             "size": self.sides,
@@ -160,6 +164,11 @@ def _score(value: object) -> ScoreKind:
             field="score",
         )
     return cast(ScoreKind, one_of("score", value, get_args(ScoreKind)))
+
+
+def quality_of(value: object) -> Quality | None:
+    """A quality by its name. Raises `Unprocessable`."""
+    return None if value is None else cast(Quality, one_of("quality", value, get_args(Quality)))
 
 
 def _fit(value: object) -> Fit | None:
@@ -183,6 +192,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "against": _against,
     "score": _score,
     "options": checks.options,
+    "quality": quality_of,
     "seed": checks.seed,
     "fit": _fit,
     "size": checks.size,

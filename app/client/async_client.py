@@ -16,7 +16,7 @@ from ..contract.estimates import EstimateBody, Estimates
 from ..contract.events import DoneEvent
 from ..contract.experiments import ExperimentBody, ExperimentResult, Experiments
 from ..contract.flows import GradientFlow
-from ..contract.jobs import Fit
+from ..contract.jobs import Fit, Quality
 from ..contract.predictions import Classes, FoundClass, Prediction, Predictions
 from ..contract.problems import NotFound
 from ..contract.records import Explanation as Record
@@ -97,9 +97,10 @@ class AsyncClient:
     async def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
         size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
+        quality: Quality | None = None,
     ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
-        response = await self._send(calls.estimate(model, methods, options, size, metrics))
+        response = await self._send(calls.estimate(model, methods, options, size, metrics, quality))
         return parse_response(Estimates, response).estimates
 
     async def models(self) -> Models:

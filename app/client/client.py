@@ -16,7 +16,7 @@ from ..contract.catalogue import MethodBody, Methods, MetricBody, Metrics, Model
 from ..contract.estimates import EstimateBody, Estimates
 from ..contract.experiments import ExperimentBody, ExperimentResult, Experiments
 from ..contract.flows import GradientFlow
-from ..contract.jobs import Fit
+from ..contract.jobs import Fit, Quality
 from ..contract.predictions import Classes, FoundClass, Prediction, Predictions
 from ..contract.problems import NotFound
 from ..contract.records import Explanation as Record
@@ -103,9 +103,12 @@ class Client:
     def estimate(
         self, model: str | None = None, methods: str | Sequence[str] | None = None, options: Options | None = None,
         size: int | tuple[int, int] | None = None, metrics: str | Sequence[str] | None = None,
+        quality: Quality | None = None,
     ) -> list[EstimateBody]:  # fmt: skip
         """Gradient evaluations and seconds of each method, and of metrics of its map, before anything is computed."""
-        return parse_response(Estimates, self._send(calls.estimate(model, methods, options, size, metrics))).estimates
+        return parse_response(
+            Estimates, self._send(calls.estimate(model, methods, options, size, metrics, quality))
+        ).estimates
 
     def models(self) -> Models:
         """The models with the state of their weights, the default model, and cards that cannot be used."""

@@ -85,6 +85,9 @@ def _lines(axes: Axes, data: LinesData) -> None:
     _axes(axes, data.x, data.y)
     for number, series in enumerate(data.series):
         _series(axes, series, number)
+    least = data.y.least
+    if least is not None and axes.get_ylim()[0] < least < axes.get_ylim()[1]:
+        axes.set_ylim(bottom=least)
     _legend(axes, data.series)
 
 

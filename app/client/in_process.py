@@ -290,6 +290,7 @@ def job_of(arguments: Arguments, picture: bytes, models: ModelSet) -> Explain:
         against=arguments.class_against,
         score=arguments.score,
         options=arguments.parameters,
+        quality=arguments.quality,
         seed=arguments.seed,
         fit=arguments.fit,
         size=parse_size(arguments.sides),

@@ -24,6 +24,7 @@ from .arguments import (
     as_tuple,
     checked_flow,
     picture_bytes,
+    quality_of,
     size_text,
 )
 from .pictures import Picture
@@ -118,11 +119,14 @@ def gradient_flow(image: Picture | None, arguments: FlowArguments) -> ApiCall:
     )
 
 
-def estimate(model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any) -> ApiCall:
+def estimate(
+    model: str | None, methods: Any, options: Options | None, size: Any, metrics: Any, quality: Any = None
+) -> ApiCall:
     """POST /estimates."""
     options_text = json.dumps(checks.options(options))
     given = {"model": model, "method": checks.ids("methods", methods), "options": options_text}
     given |= {"size": size_text(checks.size(size)), "metrics": checks.ids("metrics", metrics)}
+    given["quality"] = quality_of(quality)
     return ApiCall("POST", f"{BASE}/estimates", _without_none(given))
 
 

@@ -74,6 +74,9 @@ class MethodBody(WireModel):
     weaknesses: list[str]
     default: bool = Field(description="computed if a request names no methods")
     parameters: JsonObject = Field(description="JSON Schema")
+    qualities: dict[str, JsonObject] = Field(
+        {}, description="parameters for `quality`: quick, good and exact; empty where it changes nothing"
+    )
 
 
 class Methods(WireModel):

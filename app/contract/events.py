@@ -49,6 +49,9 @@ class AcceptedEvent(Event):
     id: str
     panels: list[PlannedPanelBody] = Field([])
     gradient_evaluations: int
+    shared_evaluations: int = Field(
+        0, description="how many of them are gradients that one map has computed for another one too"
+    )
     metric_evaluations: int | None = None
 
 

@@ -43,6 +43,7 @@ class Axis(WireModel):
     id: str
     title: str = Field("", description="what is drawn along it, with its unit; filled in from the texts")
     scale: Scale = "linear"
+    least: float | None = Field(None, gt=0, description="of a logarithmic axis: nothing smaller is drawn")
 
 
 class Series(WireModel):

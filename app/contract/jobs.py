@@ -9,6 +9,7 @@ from .arrays import ScoreKind
 from .wire import JsonObject
 
 ClassName = int | str  # a class by its index or by its label, which is unique in its model
+Quality = Literal["quick", "good", "exact"]  # how exact the maps of a request are, and how much they may cost
 Fit = Literal["crop", "pad", "squash"]  # how a picture with another aspect ratio is fitted to the input size
 
 
@@ -18,6 +19,7 @@ class Explain:
 
     `owner` is the name of the client's API key: stored results of one owner are never used for another. `score_name`
     is that of a function that makes the score, of networks in memory; empty where the score is `score` of a class.
+    `quality` sets parameters of methods that `options` does not set; None: their defaults.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Explain:
     owner: str = ""
     metrics: tuple[str, ...] = ()
     score_name: str = ""
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class Estimate:
     size: tuple[int, int] | None = None
     metrics: tuple[str, ...] = ()
     timed: bool = True  # whether a throughput that is not known yet is measured first
+    quality: Quality | None = None
 
 
 @dataclass(frozen=True)

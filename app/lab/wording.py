@@ -162,21 +162,33 @@ def labelled(id: str, figure: FigureBody, language: str = FALLBACK) -> FigureBod
 
 def worded_finding(of: Worded, finding: ExperimentFinding, language: str = FALLBACK) -> ExperimentFinding:
     """A finding with its sentence, the numbers filled in."""
-    template = words(of, language).get(f"finding.{finding.id}.{finding.verdict}", finding.text)
-    return finding.model_copy(update={"text": filled(template, finding.numbers)})
+    known = words(of, language)
+    template = known.get(f"finding.{finding.id}.{finding.verdict}", finding.text)
+    return finding.model_copy(update={"text": filled(template, finding.numbers, known)})
 
 
-def filled(template: str, numbers: Mapping[str, float | int | str | None]) -> str:
-    """A sentence with numbers in the place of `{names}`; a name that has none stays."""
+def filled(template: str, numbers: Mapping[str, float | int | str | None], known: Words = MappingProxyType({})) -> str:
+    """A sentence with numbers in the place of `{names}`; a name that has none stays.
+
+    A name that ends in `_series` holds ids of series, by commas: their titles are said.
+    """
 
     def value(found: re.Match[str]) -> str:
-        return number_text(numbers[found[1]]) if found[1] in numbers else found[0]
+        if found[1] not in numbers:
+            return found[0]
+        one = numbers[found[1]]
+        if found[1].endswith("_series"):
+            return ", ".join(known.get(f"series.{id}", id) for id in str(one).split(", "))
+        return number_text(one)
 
     return PLACEHOLDER.sub(value, template)
 
 
 def number_text(value: float | int | str | None) -> str:
-    """A number for people: four significant digits, and powers of ten beyond 10⁻³ and 10⁶; with a true minus."""
+    """A number for people: four significant digits (six just beside 1), and powers of ten beyond 10⁻³ and 10⁶.
+
+    With a true minus.
+    """
     if value is None:
         return "not finite"
     if isinstance(value, str):
@@ -184,10 +196,14 @@ def number_text(value: float | int | str | None) -> str:
     if isinstance(value, int) or (value == round(value) and abs(value) < 1e6):
         return f"{round(value)}".replace("-", "−")
     if 1e-3 <= abs(value) < 1e6:
-        text = f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+        near_one = f"{abs(value):.4g}" == "1" != f"{abs(value):.6g}"  # a factor that four digits would make 1
+        text = f"{value:.6g}" if near_one else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
         return text.replace("-", "−")
     mantissa, _, exponent = f"{value:.3g}".partition("e")
     if not exponent:
         mantissa, _, exponent = f"{value:.2e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").removesuffix(".")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa}×10{raised}".replace("-", "−")
+    power = f"{mantissa.removesuffix('1')}10{raised}" if mantissa in ("1", "-1") else f"{mantissa}×10{raised}"
+    return power.replace("-", "−")

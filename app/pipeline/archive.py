@@ -20,6 +20,7 @@ from ..images.palettes import MAGNITUDE_PALETTE
 from ..images.render import draw
 from ..storage.stores import AnyStore
 from .resume import RECORD
+from .stored_parts import read_part
 
 R = TypeVar("R", bound=Explanation)
 PartReader = Callable[[str], bytes | None]  # reads a part of the explanation by its name in the store
@@ -126,7 +127,7 @@ def part_reader(store: AnyStore, explanation: str) -> PartReader:
 
     def read(name: str) -> bytes | None:
         if not name.startswith("map:"):
-            return store.read(explanation, name)
+            return read_part(store, explanation, name)
         _, panel, metric, map = name.split(":", 3)
         packed = store.read(explanation, measurement_part(panel, metric))
         values = None if packed is None else unpack(packed, map)

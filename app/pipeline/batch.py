@@ -24,6 +24,7 @@ from torch import Tensor
 from ..attribution.methods.base import Attribution, OnePass
 from ..attribution.score import Score
 from ..attribution.shared_forward import ForwardPass, SharedEngine
+from ..attribution.shared_gradients import GradientSharer
 from ..attribution.torch_state import clean_state, in_clean_state
 from ..contract.arrays import npy
 from ..contract.jobs import Explain
@@ -36,11 +37,12 @@ from .classes import known_indices
 from .context import Context
 from .model_input import ModelInput, TurnByTurn, png, scaled_png, top_classes
 from .notes import network_notes
-from .panel import compute, micro_batch
+from .panel import compute, micro_batch, shared_gradients
 from .plan import PlannedPanel, check_panels, plan, raise_if_none_left, set_targets
 from .problems import as_problem
 from .records import input_record, made_panel, map_and_facts, new_record, unmade_panel
 from .resume import picture_mark
+from .turns import round_robin
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -159,6 +161,8 @@ class Batch:
     def about(self) -> tuple[Any, ...]:
         """Everything except the picture that determines the results."""
         asked_for = {name: value for name, value in asdict(self.request).items() if name not in ("id", "picture")}
+        if not self.request.quality:  # the mark of a request without one is what it was before there were qualities
+            del asked_for["quality"]
         return asked_for, self._fingerprints, self.context.versions
 
     def _load(self, model: str) -> LoadedModel:
@@ -285,10 +289,15 @@ class Batch:
             yield None
 
     def _compute_missing(self, picture: ExplainedPicture, model: str) -> TurnByTurn[None]:
-        """Compute the panels of a model that are still missing, one by one."""
-        for panel in picture.panels_of(model):
-            if panel.record is None:
-                yield from self._compute_alone(picture, panel, self._load(model))
+        """Compute the panels of a model that are still missing, in turns, so that gradients are shared."""
+        panels = [panel for panel in picture.panels_of(model) if panel.record is None]
+        if not panels:
+            return
+        loaded = self._load(model)
+        sharers = shared_gradients(panels, loaded, self.context.settings)
+        yield from drop_events(
+            round_robin(self._compute_alone(picture, panel, loaded, sharers.get(panel.id)) for panel in panels)
+        )
 
     def _compute_together(self, shared: SharedPass, model: str) -> None:
         """Compute panels from one shared pass. Panels that fail stay unfinished."""
@@ -320,14 +329,21 @@ class Batch:
                     "%s of %d pictures at once failed: one by one", one.method.id, len(panels_to_make), exc_info=True
                 )
 
-    def _compute_alone(self, picture: ExplainedPicture, panel: PlannedPanel, loaded: LoadedModel) -> TurnByTurn[None]:
+    def _compute_alone(
+        self, picture: ExplainedPicture, panel: PlannedPanel, loaded: LoadedModel, sharer: GradientSharer | None
+    ) -> TurnByTurn[None]:
         score = self._score(loaded, panel.model, panel.target)
         engine = loaded.engine(score, micro_batch(self.context.settings, loaded.size))
+        if sharer:
+            engine = sharer.engine(score)
         try:
             computing = compute(panel, engine, picture.model_inputs[panel.model].x, picture.job.seed)
             self._add_map(picture, panel, *(yield from drop_events(computing)))
         except Exception as error:
             panel.record = unmade_panel(panel, self.context.zoo, as_problem(error))
+        finally:
+            if sharer:
+                sharer.release()
 
     def _add_map(self, picture: ExplainedPicture, panel: PlannedPanel, values: np.ndarray, facts: MapFacts) -> None:
         """Add a finished map to the picture, and its record to the panel."""

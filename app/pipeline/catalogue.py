@@ -46,6 +46,7 @@ def describe_method(method: Method[Any]) -> MethodBody:
         weaknesses=list(method.weaknesses),
         default=method.default,
         parameters=method.Parameters.model_json_schema(),
+        qualities={quality: dict(values) for quality, values in method.qualities.items()},
     )
 
 

@@ -182,11 +182,18 @@ def top_classes(
     return [prediction(index) for index in best], [prediction(i) for i in targets if 0 <= i < len(logits)]
 
 
-def scaled_png(image: Image.Image) -> bytes:
-    """The picture as PNG, scaled down if it is large."""
+def scaled(image: Image.Image) -> Image.Image:
+    """The picture, or a smaller copy if it is large."""
+    if max(image.size) <= MAX_SIDE:
+        return image
     small = image.copy()
     small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    return png(small)
+    return small
+
+
+def scaled_png(image: Image.Image) -> bytes:
+    """The picture as PNG, scaled down if it is large."""
+    return png(scaled(image))
 
 
 def png(picture: Image.Image) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import time
 from collections.abc import Generator
@@ -18,13 +17,16 @@ from ..attribution.engine import Engine
 from ..attribution.methods.base import Diagnostics, OnePass, Progress
 from ..attribution.metrics.base import ExplainedMap
 from ..attribution.shared_forward import SharedForward
-from ..contract.arrays import EncodedMap, encode_map, npy
+from ..attribution.shared_gradients import GradientSharer, SharedGradients, count_shared
+from ..contract.arrays import EncodedMap, encode_map
 from ..contract.events import Event, PanelEvent, PartialEvent, ProgressEvent
 from ..contract.jobs import Explain
+from ..contract.packed_map import pack_map, unpack_map
 from ..contract.records import MapFacts
 from ..images.input_spec import Input
 from ..settings import Settings
 from ..storage.stores import AnyStore
+from ..zoo.loader import LoadedModel
 from ..zoo.zoo import Zoo
 from .context import Context
 from .cost import map_key, record_map_time
@@ -38,6 +40,7 @@ from .uploaded import UploadedMap, uploaded_key
 
 log = logging.getLogger(__name__)
 PARTIAL_SECONDS = 0.25  # between two partial maps of a panel
+Sharing = SharedForward | GradientSharer  # what a panel uses together with others
 REFERENCE_PIXELS = 320 * 320  # for larger inputs, the micro-batch is smaller than the setting
 
 
@@ -47,11 +50,11 @@ def make_panel(
     context: Context,
     picture: InputImage,
     model_input: ModelInput,
-    shared: SharedForward | None = None,
+    shared: Sharing | None = None,
 ) -> Run:
     """Make one panel from the store or by computing it, then its metrics. The results go into its record.
 
-    `shared` is a forward pass that several panels use, for methods that need one pass only.
+    `shared` is what it uses together with other panels: a forward pass, or gradients along a path.
     """
     summed: EncodedMap | None = None
     explained: tuple[str, ExplainedMap] | None = None
@@ -70,8 +73,9 @@ def make_panel(
             size = model_input.input.size
             cost, key_of_time = panel.map_cost(size), map_key(panel.method)
             used = loaded.backend.name
-            record_map_time(context.throughput, panel.model, cost, facts.seconds, size, key_of_time, used)
-            context.store.put(job.id, f"panel:{panel.id}", key, npy(values), facts.to_dict())
+            if not engine.shared:  # else its seconds are those of fewer gradients
+                record_map_time(context.throughput, panel.model, cost, facts.seconds, size, key_of_time, used)
+            context.store.put(job.id, f"panel:{panel.id}", key, pack_map(values), facts.to_dict())
         else:
             values, facts = stored
         map_values = torch.from_numpy(values).to(model_input.x.device)
@@ -87,6 +91,32 @@ def make_panel(
     yield PanelEvent(panel=panel.record, map=summed)
     if explained:
         yield from measure_all(panel, *explained, job, context)
+
+
+def shared_gradients(panels: list[PlannedPanel], loaded: LoadedModel, settings: Settings) -> dict[str, GradientSharer]:
+    """What panels of one model share along paths, by panel id, for those that have points in common with others."""
+    sharers: dict[str, GradientSharer] = {}
+    for group in _walking_together(panels):
+        if count_shared(panel.walks for panel in group):
+            shared = SharedGradients({panel.id: panel.walks for panel in group})
+            batch = micro_batch(settings, loaded.size)
+            for panel in group:
+                sharers[panel.id] = GradientSharer(shared, panel.id, loaded.classifier, loaded.backend, batch)
+    return sharers
+
+
+def shared_evaluations(panels: list[PlannedPanel]) -> int:
+    """How many gradients the panels take less together than each alone."""
+    return sum(count_shared(panel.walks for panel in group) for group in _walking_together(panels))
+
+
+def _walking_together(panels: list[PlannedPanel]) -> list[list[PlannedPanel]]:
+    """Panels that walk along paths, those of one model and score together."""
+    groups: dict[tuple[str, int | None], list[PlannedPanel]] = {}
+    for panel in panels:
+        if not panel.refusal and panel.walks:
+            groups.setdefault((panel.model, panel.target), []).append(panel)
+    return list(groups.values())
 
 
 def shared_passes(
@@ -121,6 +151,8 @@ def compute(
                 yield _partial(panel.id, step)
             if step.done < step.total:  # a method with one step is done now and needs no other turn
                 yield None
+                while engine.is_ahead:
+                    yield None
     return map_and_facts(steps.result, steps.seconds, engine)
 
 
@@ -156,7 +188,7 @@ def _stored(store: AnyStore, record: str, panel: str, key: str) -> tuple[np.ndar
     facts = store.attach(record, f"panel:{panel}", key)
     data = None if facts is None else store.read(record, f"panel:{panel}")
     try:
-        return None if data is None else (np.load(io.BytesIO(data), allow_pickle=False), MapFacts.model_validate(facts))
+        return None if data is None else (unpack_map(data), MapFacts.model_validate(facts))
     except (ValueError, ValidationError):
         log.warning("a stored panel is damaged and is computed again")
         return None

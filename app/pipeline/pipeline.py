@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ..attribution.shared_gradients import GradientSharer
 from ..attribution.torch_state import in_clean_state
 from ..contract.events import (
     AcceptedEvent,
@@ -48,11 +49,12 @@ from .context import Context
 from .estimate import estimate
 from .experiment import experiment
 from .flow import flow
-from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, png, scaled_png
-from .panel import make_panel, shared_passes
+from .model_input import InputImage, ModelInput, TurnByTurn, make_model_input, png, scaled
+from .panel import Sharing, make_panel, shared_evaluations, shared_gradients, shared_passes
 from .plan import PlannedPanel, check_panels, plan, set_targets
 from .problems import as_problem, library_errors_as_problems
 from .records import end_of, input_record, missing_panels, new_record, unmade_panel
+from .stored_parts import webp
 from .turns import Run, reserve_models, round_robin
 from .uploaded import add_map, plan_uploaded
 
@@ -254,11 +256,26 @@ def make_panels(
         own_panels = [panel for panel in panels if panel.model in group]
         ordered = sorted(own_panels, key=lambda p: p.map_cost(model_inputs[p.model].input.size).total)
         with (yield from reserve_models(context.zoo, group)):
-            shared = shared_passes(own_panels, {model: model_inputs[model] for model in group}, context.zoo)
+            shared: dict[str, Sharing] = {
+                **shared_passes(own_panels, {model: model_inputs[model] for model in group}, context.zoo),
+                **gradients_of(own_panels, model_inputs, context),
+            }
             yield from round_robin(
                 make_panel(panel, job, context, picture, model_inputs[panel.model], shared.get(panel.id))
                 for panel in ordered
             )
+
+
+def gradients_of(
+    panels: list[PlannedPanel], model_inputs: dict[str, ModelInput], context: Context
+) -> dict[str, GradientSharer]:
+    """What the panels of each model share along paths, by panel id."""
+    sharers: dict[str, GradientSharer] = {}
+    for model in dict.fromkeys(panel.model for panel in panels):
+        own_panels = [panel for panel in panels if panel.model == model]
+        if shared_evaluations(own_panels):
+            sharers |= shared_gradients(own_panels, model_inputs[model].load(context.zoo), context.settings)
+    return sharers
 
 
 def create_record(job: Explain, context: Context, picture: InputImage, panels: list[PlannedPanel]) -> Explanation:
@@ -278,7 +295,7 @@ def store_image(job: Explain, context: Context, picture: InputImage) -> TurnByTu
     key = store.key("image", picture.hash)
     if store.attach(job.id, "image", key) is None:
         yield from picture.decode_in_turns()
-        store.put(job.id, "image", key, scaled_png(picture.image), {})
+        store.put(job.id, "image", key, webp(scaled(picture.image)), {})
 
 
 def store_input(
@@ -316,7 +333,12 @@ def _accepted(
             ]
             metric_evaluations += costs.measuring
         planned_panels.append(planned)
-    accepted = AcceptedEvent(id=job.id, panels=planned_panels, gradient_evaluations=evaluations)
+    accepted = AcceptedEvent(
+        id=job.id,
+        panels=planned_panels,
+        gradient_evaluations=evaluations,
+        shared_evaluations=shared_evaluations(panels),
+    )
     if job.metrics:
         accepted.metric_evaluations = metric_evaluations
     return accepted

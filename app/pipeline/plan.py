@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from ..attribution.classifier import Classifier
 from ..attribution.errors import AttributionError
 from ..attribution.methods.base import Method, Parameters, find_method, methods
 from ..attribution.metrics.base import CostInputs, Metric, MetricCost, find_metric, metrics
-from ..contract.jobs import Estimate, Explain
+from ..attribution.shared_gradients import Walk
+from ..contract.jobs import Estimate, Explain, Quality
 from ..contract.parsing import did_you_mean, invalid_fields, value_fault
 from ..contract.problems import Problem, Unprocessable
 from ..contract.records import PanelBody
@@ -44,6 +45,11 @@ class PlannedPanel:
     unknown_class: Problem | None = None  # its model has no class of the label that was asked for
     record: PanelBody | None = None  # set when the panel is computed, refused or failed
     metrics: tuple[Chosen, ...] = ()  # to be measured on its map
+
+    @property
+    def walks(self) -> tuple[Walk, ...]:
+        """Where its map takes gradients along paths."""
+        return self.method.walks(self.parameters)
 
     def cost(self, classifier: Classifier) -> PanelCost:
         """What its map and metrics cost on its model, which is loaded."""
@@ -159,7 +165,7 @@ def choose_methods(job: Explain | Estimate) -> list[tuple[Method[Any], Parameter
     for name in names:
         find_method(name)
     check_option_names(options)
-    checked = {id: _parameters(find_method(id), options.get(id, {})) for id in {*names, *options}}
+    checked = {id: _parameters(find_method(id), options.get(id, {}), job.quality) for id in {*names, *options}}
     return [(find_method(id), checked[id]) for id in names]
 
 
@@ -184,7 +190,10 @@ def check_option_names(options: Iterable[str]) -> None:
             )
 
 
-def _parameters(method: Method[Any] | Metric[Any], options: object) -> Parameters:
+def _parameters(method: Method[Any] | Metric[Any], options: object, quality: Quality | None = None) -> Parameters:
+    """The checked parameters of a method or metric; a quality sets those of a method that `options` leaves open."""
+    if quality and isinstance(method, Method) and isinstance(options, Mapping):
+        options = method.at_quality(quality, options)
     try:
         return method.Parameters.model_validate(options)
     except ValidationError as invalid:

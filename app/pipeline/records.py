@@ -190,7 +190,12 @@ def map_and_facts(attribution: Attribution, seconds: float, engine: Engine) -> t
     return values, MapFacts(
         shape=list(values.shape),
         statistics=statistics(values),
-        diagnostics={**attribution.diagnostics, **score_named(engine), "engine": engine_body(engine).to_dict()},
+        diagnostics={
+            **attribution.diagnostics,
+            **({"shared_gradients": engine.shared} if engine.shared else {}),
+            **score_named(engine),
+            "engine": engine_body(engine).to_dict(),
+        },
         seconds=round(seconds, 3),
     )
 

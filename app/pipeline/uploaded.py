@@ -11,9 +11,10 @@ from ..attribution.engine import Engine
 from ..attribution.errors import Refused
 from ..attribution.methods.base import Method, Parameters, Steps
 from ..attribution.metrics.base import CostInputs
-from ..contract.arrays import npy, statistics
+from ..contract.arrays import statistics
 from ..contract.events import DoneEvent
 from ..contract.jobs import AddMap, Measure
+from ..contract.packed_map import pack_map
 from ..contract.problems import NotFound, Unprocessable
 from ..contract.records import Explanation, MapFacts, PanelBody, PanelUrls
 from ..contract.uploaded_map import MAX_MAPS, UPLOADED, is_uploaded
@@ -78,7 +79,7 @@ def add_map(job: AddMap, context: Context) -> Run:
         )
         panel = f"u{number}"
         context.store.put(
-            job.id, f"panel:{panel}", uploaded_key(context.store, job.id, panel), npy(values), facts.to_dict()
+            job.id, f"panel:{panel}", uploaded_key(context.store, job.id, panel), pack_map(values), facts.to_dict()
         )
         record.panels.append(_panel(job, panel, f"{UPLOADED}-{number}", beside, facts))
         context.store.update(job.id, record.to_dict())

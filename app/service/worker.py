@@ -84,6 +84,7 @@ class Worker:
         from ..pipeline.context import Context
         from ..pipeline.problems import library_errors_as_problems
         from .scheduler import Scheduler
+        from .warm_up import end_trials, warm_up
 
         keep_freed_memory()
         if settings.threads:
@@ -95,18 +96,22 @@ class Worker:
         self._last_report: WorkerCounters | None = None
         self._reported_at = 0.0
         self._scheduler = Scheduler()
+        gc.freeze()  # what the imports have made stays for ever: no collection, now or later, need walk it
         self._context = Context.open(settings)
         self._context.decoders.warm()
         self._catalogue: Callable[[], Catalogue] = lambda: catalogue(self._context.zoo, settings)
+        loaded = None
         try:
             with library_errors_as_problems():
-                warm_up(self._context)
+                loaded = warm_up(self._context)
         except Problem as problem:  # faulty card or missing weights: others can still be used
             logging.getLogger(__name__).error("the default model cannot be used: %s", problem.detail)
         self._context.zoo.pop_changed()
         ready = self._catalogue()
         gc.collect()
-        gc.freeze()  # objects of the imports stay for ever: later collections need not walk them
+        gc.freeze()
+        if loaded is not None:
+            end_trials(self._context, loaded)
         connection.send(("ready", ready))
 
     def serve(self) -> None:
@@ -192,20 +197,3 @@ class Worker:
         if report != self._last_report or computing:
             self._last_report = report
             self._connection.send(("counters", report))
-
-
-def warm_up(context: Any) -> None:
-    """Load the default model and compute a gradient, so that the first request need not wait for either."""
-    from ..attribution.score import Score
-
-    settings = context.settings
-    loaded = context.zoo.load(settings.default_model)
-    engine = loaded.engine(Score(0), settings.micro_batch)
-    for _ in range(3):  # the first passes are slower; the last is recorded
-        count = engine.micro_batch
-        pictures = loaded.classifier.noise_pictures(count)
-        began = time.monotonic()
-        engine.gradients(pictures)
-    seconds, backend = time.monotonic() - began, loaded.backend.name
-    context.throughput.record(settings.default_model, ("gradients",), seconds, count, loaded.size, backend)
-    _ = loaded.inspection

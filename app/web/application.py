@@ -28,7 +28,7 @@ from ..service.local_executor import LocalExecutor
 from ..settings import Settings, shipped
 from ..storage.stores import AnyStore, open_store
 from . import texts
-from .lab_pages import subscripts
+from .lab_pages import subscripts, whole_words
 from .middleware.access_log import AccessLogMiddleware
 from .middleware.api_key import ApiKeyMiddleware
 from .middleware.body_limit import BodyLimitMiddleware
@@ -180,6 +180,7 @@ def _templates(tree: StaticTree) -> Jinja2Templates:
     templates = Jinja2Templates(env=environment, context_processors=[texts.context, addresses])
     templates.env.globals.update(version=VERSION)
     templates.env.filters["subscripts"] = subscripts
+    templates.env.filters["whole_words"] = whole_words
     return templates
 
 

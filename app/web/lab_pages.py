@@ -24,6 +24,7 @@ LOG_RATIO = 1000  # a slider whose ends are further apart than this is logarithm
 
 Schema = Mapping[str, Any]
 # A letter with an index, as texts write it: W_k, ∂s_T
+HYPHENED = re.compile(r"[^\W_]+(?:-[^\W_]+)+[,.?!:;]?")
 INDEXED = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])_([A-Za-z0-9])(?![A-Za-z0-9_])")
 DERIVATIVE = re.compile(r"([‖|]?∂\w+/∂\w+[‖|]?|φ′\(\w\))", re.ASCII)
 
@@ -123,6 +124,11 @@ def subscripts(text: str) -> Markup:
     """A text as HTML in which the k of W_k stands below the line, and a derivative is not broken into two lines."""
     whole = DERIVATIVE.sub(r'<span class="whole">\1</span>', str(escape(text)))
     return Markup(INDEXED.sub(r"\1<sub>\2</sub>", whole))
+
+
+def whole_words(text: str) -> Markup:
+    """A heading as HTML in which no line ends at the hyphen of a word."""
+    return Markup(HYPHENED.sub(r'<span class="whole">\g<0></span>', str(escape(text))))
 
 
 def lab_template(id: str, name: str) -> str | None:

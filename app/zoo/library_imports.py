@@ -18,6 +18,8 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
+from ..attribution.without_compiler import leave_compiler_out
+
 COMPILER = "torch._dynamo.utils"
 _without_compiler = False
 
@@ -36,6 +38,7 @@ def import_without_compiler() -> None:
     """From now on in this process, which must be one of our workers or commands."""
     global _without_compiler
     _without_compiler = True
+    leave_compiler_out()
 
 
 def _imported(name: str) -> ModuleType:

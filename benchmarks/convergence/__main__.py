@@ -1,8 +1,8 @@
 """Error over gradients for schedules, rules and noise: `make convergence` writes docs/convergence.md and its curves.
 
-Gradients along fine grids are computed once and kept (5 GB, an hour or two on two cores); the rules are then judged on
-them. Points of a path are moved to the nearest point of its grid. Maps are compared on a quarter of the pixels, drawn
-at random.
+Gradients along fine grids, and with noise, are computed once and kept (9 GB, two hours or three on two cores); the
+rules are then judged on them. Points of a path are moved to the nearest point of its grid. Maps are compared on a
+quarter of the pixels, drawn at random.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from gradoscope.attribution.methods.schedules import (
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
+from benchmarks.convergence.qualities import qualities_table
+from benchmarks.convergence.smoothing import other_designs, smoothing_table
 from benchmarks.convergence.stored_noise import noise_table
 from benchmarks.convergence.stored_paths import MAX_SIGMA, Error, StoredPath, collect, relative, stored_paths
 from tests.support.paths import ROOT
@@ -241,6 +243,9 @@ def main() -> None:
     some = {name: RULES["fade"][name] for name in ("geometric (default)", "Gauss-Legendre", "midpoint", "α = u²")}
     page = put(page, "baselines", table(judge(others, some, SHOWN[:3]), SHOWN[:3]))
     page = put(page, "noise", noise_table(options.folder, MODELS, PICTURES))
+    page = put(page, "smoothing", smoothing_table(options.folder))
+    page = put(page, "designs", other_designs())
+    page = put(page, "qualities", qualities_table(options.folder))
     (DOCS / "convergence.md").write_text(page, "utf-8")
 
 

@@ -20,6 +20,7 @@ from gradoscope import __version__
 from gradoscope.cli import models as cli_models
 from gradoscope.cli.explain import parse_options
 from gradoscope.cli.main import _listen
+from gradoscope.cli.options import quality_of
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.settings import Settings
 from PIL import Image
@@ -250,6 +251,12 @@ def test_answers_go_out_at_once():
             return undelayed
 
     assert asyncio.run(connection())
+
+
+def test_quality_on_the_command_line():
+    assert [quality_of(text) for text in (None, "quick", "good", "exact")] == [None, "quick", "good", "exact"]
+    with pytest.raises(Unprocessable, match="quick, good, exact"):
+        quality_of("best")
 
 
 def test_options_on_the_command_line():

@@ -302,3 +302,16 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError) as refused:
         BinaryParameters(**wrong)
     assert refused.value.errors()[0]["loc"] == (field,)
+
+
+def test_the_share_of_flipped_weights_and_what_it_was_good_for() -> None:
+    parameters = BinaryParameters(estimator="clipped", balanced=False, train_steps=40, seeds=5)
+    *_, (_, training) = train(parameters, 0)
+    found = result("binary", estimator="clipped", balanced=False, train_steps=40, seeds=5)
+    flipped = ((training.first >= 0) != (training.last >= 0)).double().mean()
+    assert found.numbers["flipped"] == pytest.approx(float(flipped))
+    said = next(one for one in found.findings if one.id == "learned")
+    gain = interval(training.accuracy[1] - training.accuracies[0][1])
+    assert said.verdict == ("fails" if gain.low > 0 else "depends")
+    assert said.numbers["accuracy"] == pytest.approx(float(training.accuracy[1].mean()))
+    assert "learned" not in verdicts(result("binary", **UNTRAINED))

@@ -112,3 +112,15 @@ def test_bad_parameters_are_refused(wrong: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError) as refused:
         GradientCheckParameters(**wrong)
     assert refused.value.errors()[0]["loc"][0] == field
+
+
+def test_at_a_kink_no_step_is_right() -> None:
+    found = result("gradient_check", function="relu", scheme="one_sided")
+    said = next(one for one in found.findings if one.id == "smaller")
+    assert (said.verdict, said.numbers["best_error"]) == ("depends", 1.0)
+
+
+def test_what_is_no_error_any_more_does_not_stretch_the_axis() -> None:
+    drawn = figure(result("gradient_check"), "errors")
+    theory = next(one for one in drawn.series if one.id == "square")
+    assert min(theory.y) < 1e-30 < drawn.y.least < 1e-17

@@ -12,6 +12,8 @@ from gradoscope.lab.experiments.optimisers import Optimiser, OptimisersParameter
 from gradoscope.lab.experiments.optimisers.descent import DEFAULTS, OPTIMISERS, descend
 from gradoscope.lab.experiments.optimisers.schedules import factor
 from gradoscope.lab.experiments.optimisers.surfaces import gradients, place
+from gradoscope.lab.registry import experiments
+from gradoscope.lab.wording import worded_finding
 from pydantic import ValidationError
 from torch.optim import lr_scheduler
 
@@ -183,7 +185,7 @@ def test_noise_is_the_same_for_all_and_drawn_from_the_seed() -> None:
 def test_a_descent_that_leaves_all_bounds_is_none() -> None:
     found = result("optimisers", optimiser="sgd", rate=1000.0, steps=400)
     assert found.numbers["losses"]["sgd"][-1] is None
-    assert verdicts(found)["arrived"] == "fails"
+    assert verdicts(found)["arrived_one"] == "fails"
 
 
 def test_the_surface_comes_first_then_one_optimiser_after_the_other() -> None:
@@ -212,7 +214,52 @@ def test_fairness_is_judged_over_all_ten() -> None:
     for name, one in found.numbers["final_at_default"].items():
         assert finals[name] <= one
     fair = next(one for one in found.findings if one.id == "fair")
-    assert fair.numbers["at_best"] == min(finals, key=lambda name: finals[name])
+    assert fair.numbers["at_best_series"] == min(finals, key=lambda name: finals[name])
+
+
+def test_who_arrives_when_is_counted_from_the_points() -> None:
+    found = result("optimisers")
+    for name, points in found.numbers["trajectory"].items():
+        away = [math.hypot(x, y) for x, y in points]
+        step = next((t for t in range(len(away)) if max(away[t:]) < 0.1), None)
+        assert found.numbers["arrival"][name] == step
+        assert found.numbers["distance"][name] == pytest.approx(away[-1], rel=1e-12)
+    said = next(one for one in found.findings if one.id == "arrived")
+    when = {name: step for name, step in found.numbers["arrival"].items() if step is not None}
+    assert said.numbers["missing_series"] == ", ".join(name for name in OPTIMISERS if name not in when)
+    assert said.numbers["first_step"] == min(when.values()) == when[said.numbers["first_series"]]
+    text = worded_finding(experiments()["optimisers"], said).text
+    assert "RMSprop is the first" in text
+    assert "Not there: SGD." in text
+    table = figure(found, "end")
+    assert [row[0] for row in table.rows] == list(OPTIMISERS)
+    assert {row[0]: row[2] for row in table.rows} == found.numbers["arrival"]
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [("default", "holds"), ("best", "depends"), (1.0, "fails")])
+def test_adagrad_stalls_at_a_small_rate_alone(rate: Any, verdict: str) -> None:
+    found = result("optimisers", optimiser="adagrad", rate=rate)
+    said = next(one for one in found.findings if one.id == "stalls")
+    assert said.verdict == verdict
+    points, w = found.numbers["trajectory"]["adagrad"], [-4.0, 1.5]
+    assert said.numbers["first"] == pytest.approx(math.dist(points[0], points[1]), rel=1e-9)
+    assert said.numbers["last"] == pytest.approx(math.dist(points[-2], points[-1]), rel=1e-9)
+    assert said.numbers["start"] == pytest.approx(math.hypot(*w))
+    squares = [sum(bowl(point)[i] ** 2 for point in points[:-1]) for i in range(2)]
+    grown = math.sqrt(math.hypot(*squares) / math.hypot(*(g**2 for g in bowl(w))))
+    assert said.numbers["grown"] == pytest.approx(grown, rel=1e-6)
+    plain = by_hand("adagrad", 0.01, 200)
+    if verdict == "depends":
+        assert said.numbers["plain_left"] == pytest.approx(math.hypot(*plain[-1]), rel=1e-9)
+    else:
+        assert said.numbers["left"] == pytest.approx(math.hypot(*points[-1]), rel=1e-9)
+
+
+def test_a_run_of_one_says_where_it_is() -> None:
+    found = result("optimisers", optimiser="sgd", rate=0.001)
+    said = next(one for one in found.findings if one.id == "arrived_one")
+    assert (said.verdict, said.numbers["step"]) == ("fails", None)
+    assert said.numbers["left"] == pytest.approx(4 * 0.999**200, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,13 @@ def test_a_vanishing_gradient_with_its_layers_number_and_step():
     assert passed.numbers["steps"] == 20
 
 
+def test_layers_that_vanish_one_after_the_other():
+    lines = [step(n, (1e-6 if n >= 4 else 1.0, 1e-4 if n >= 20 else 1.0, 1.0)) for n in range(60)]
+    found = findings_of(*lines)["vanishing_spread"]
+    assert (found.numbers["layers"], found.numbers["first"], found.numbers["step"]) == ("a, b", 4, 20)
+    assert "the first since step 4, all since step 20" in found.text
+
+
 def test_exploding_layers_growth_and_gradients_that_are_not_finite():
     lines = [step(n, (1e5, 1.0, 1.0)) for n in range(10)]
     assert findings_of(*lines)["exploding"].numbers["layers"] == "a"
@@ -191,6 +198,18 @@ def test_updates_that_are_too_large_or_too_small():
     lines = [step(n) | {"update": [1e-8, 1e-3, 1e-3]} for n in range(10)]
     assert findings_of(*lines)["small_updates"].numbers["layers"] == "a"
     assert findings_of(*[step(n) for n in range(10)])["updates"].verdict == "holds"
+
+
+def test_activations_that_were_not_looked_at_are_named():
+    lines = [step(n) for n in range(10)]
+    lines[0]["uncounted"] = {"GELU": 4, "tanh": 1}
+    found = findings_of(*lines)
+    assert found["dead_other"].verdict == "depends"
+    assert "GELU (4), tanh (1)" in found["dead_other"].text
+    assert "dead_unknown" not in found
+    assert findings_of(*[step(n) for n in range(10)])["dead_unknown"].verdict == "depends"
+    with pytest.raises(Unprocessable):
+        report(data_of(step(0, uncounted={"GELU": -1})))
 
 
 def test_dead_units_count_only_where_they_stay_dead():
@@ -325,7 +344,7 @@ def test_every_finding_number_and_figure_has_words_in_both_languages():
         assert {f"figure.{figure.id}" for figure in result.figures} <= english.keys()
         assert {f"about.{figure.id}" for figure in result.figures} <= english.keys()
         assert {f"number.{name}" for name in result.numbers} <= english.keys()
-    assert {("finite", "holds"), ("vanishing", "holds"), ("vanishing", "fails"), ("dead", "fails")} <= seen
+    assert {("finite", "holds"), ("vanishing", "holds"), ("vanishing_spread", "fails"), ("dead", "fails")} <= seen
 
 
 def test_figures_are_drawn_and_written():

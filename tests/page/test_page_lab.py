@@ -179,6 +179,16 @@ def test_what_the_server_refuses_stands_at_its_control(lab: Lab) -> None:
     expect(lab.page.locator("[data-problem]")).to_be_hidden()
 
 
+def test_an_address_that_is_refused_says_why_in_place_of_the_figures(lab: Lab) -> None:
+    detail = "parameters.hidden: too many units."
+    body = {"title": "Bad value", "status": 422, "detail": detail}
+    body["errors"] = [{"field": "parameters.hidden", "detail": detail}]
+    lab.page.route(RUNS, lambda route: route.fulfill(status=422, content_type=PROBLEM, body=json.dumps(body)))
+    lab.page.goto(f"{lab.root}{PAGE}")
+    expect(lab.page.locator("[data-problem] [role=alert]")).to_contain_text("too many units.")
+    expect(lab.control("hidden").get_by_role("alert")).to_have_text("too many units.")
+
+
 def test_what_else_goes_wrong_can_be_tried_again(lab: Lab) -> None:
     lab.experiment()
     lab.page.unroute(RUNS)

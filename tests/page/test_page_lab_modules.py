@@ -65,6 +65,60 @@ def test_an_axis_that_begins_near_zero_begins_at_it(opened: Visit) -> None:
     assert run(opened, "scale", "m.scaleOf([9, 10]).low") > 0
 
 
+def test_what_is_below_the_least_has_no_place(opened: Visit) -> None:
+    body = "(s => [s.low, s.high, s.at(1e-20), s.at(1e-6), s.at(1)])(m.scaleOf([1e-300, 1], {log: true, least: 1e-12}))"
+    low, high, below, middle, top = run(opened, "scale", body)
+    assert (low, high) == (pytest.approx(1e-12), pytest.approx(1))
+    assert below is None
+    assert (middle, top) == (pytest.approx(0.5), pytest.approx(1))
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 8), (10, 120), (0.3, 1.9), (1, 2), (-3, 6)])
+def test_a_tight_axis_has_two_ticks_at_least(opened: Visit, low: float, high: float) -> None:
+    ticks = run(opened, "scale", "m.linearScale(...values, {tight: true, count: 3}).ticks", low, high)
+    assert len(ticks) >= 2
+    assert all(low <= tick["value"] <= high for tick in ticks)
+
+
+def test_ten_series_are_told_apart(opened: Visit) -> None:
+    classes = run(opened, "plot", "Array.from({length: 16}, (_, place) => m.seriesClass(place))")
+    assert len(set(classes)) == 16
+
+
+def test_a_space_after_a_chinese_word_stays(opened: Visit) -> None:
+    assert run(opened, "text-size", "m.linesOf('步长 h', 500, 1)") == ["步长 h"]
+    assert run(opened, "text-size", "m.linesOf('误差 / 方差', 500, 1)") == ["误差 / 方差"]
+
+
+def test_names_below_bars_stand_aslant_where_they_have_no_room(opened: Visit) -> None:
+    names = ["momentum", "Nesterov", "Adadelta"]
+    wide, narrow = (run(opened, "plot", "m.slantOf(...values)", names, pixels) for pixels in (900, 120))
+    assert wide == 0
+    assert narrow > 40
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([0.6771, 0.718, 0], ["0.6771", "0.7180", "0.0000"]),
+        ([-0.0029, 0.0107], ["−0.0029", "0.0107"]),
+        ([0.01778, 31.62, 1], ["0.01778", "31.62", "1"]),
+        ([3, None, 70], ["3", "–", "70"]),
+        ([1e-12, 0.5], ["10⁻¹²", "0.5"]),
+    ],
+)
+def test_a_column_has_as_many_decimals_in_each_row(opened: Visit, values: list[Any], texts: list[str]) -> None:
+    rows = run(opened, "table", "m.tableTexts({columns: ['x'], rows: values})", *([value] for value in values))
+    assert [row[0] for row in rows[1:]] == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1e-4, "10⁻⁴"), (0.99995, "0.99995"), (1 + 1e-9, "1"), (2.5e-7, "2.5×10⁻⁷"), (-1e-6, "−10⁻⁶")]
+)
+def test_numbers_of_a_sentence(opened: Visit, value: float, text: str) -> None:
+    assert run(opened, "words", "m.valueText(values[0])", value) == text
+
+
 @pytest.mark.parametrize(
     ("low", "high", "ends"), [(0.003, 0.997, [0, 1]), (0, 199, [0, 200]), (1, 50, [1, 50]), (0.03, 0.97, [0.03, 0.97])]
 )

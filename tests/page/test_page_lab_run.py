@@ -46,7 +46,7 @@ def test_a_sample_is_drawn_and_stands_in_the_address(run: Run) -> None:
     run.drawn()
     expect(run.page).to_have_url(re.compile(r"\?run=trouble$"))
     expect(button).to_have_attribute("aria-pressed", "true")
-    vanishing = run.page.locator("[data-finding=vanishing]")
+    vanishing = run.page.locator("[data-finding=vanishing_spread]")
     expect(vanishing.locator(".verdict")).to_have_text("Does not hold")
     expect(vanishing).to_contain_text("since step 40")
     layers = run.page.locator("[data-figure=layers]")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
@@ -21,6 +20,7 @@ from gradoscope.attribution.classifier import Classifier
 from gradoscope.attribution.methods.vanilla_gradient import VanillaGradient
 from gradoscope.cli.explain_run import write_picture
 from gradoscope.contract.jobs import Explain
+from gradoscope.contract.packed_map import unpack_map
 from gradoscope.contract.problems import Unprocessable
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.batch import Batch, ExplainedPicture, FailedPicture, SkippedPicture, ahead
@@ -78,7 +78,7 @@ def one_by_itself(entry, asked, context):
                   asked.against, asked.score, asked.options, asked.seed)  # fmt: skip
     record = [event for event in explain(job, context) if event is not None][-1].data
     read = context.store.read
-    return record, {p["id"]: np.load(io.BytesIO(read(job.id, f"panel:{p['id']}"))) for p in record["panels"]}
+    return record, {p["id"]: unpack_map(read(job.id, f"panel:{p['id']}")) for p in record["panels"]}
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 
-import numpy as np
 import pytest
 from gradoscope.attribution.classifier import Classifier
 from gradoscope.contract.jobs import Explain, Labels, Predict
+from gradoscope.contract.packed_map import unpack_map
 from gradoscope.contract.problems import NotFound, OutOfMemory, UnsupportedPicture
 from gradoscope.images.decoder_pool import DecoderPool
 from gradoscope.pipeline import model_input
@@ -296,4 +295,4 @@ def explained(context, methods, targets):
     job = Explain(os.urandom(16).hex(), sample("cat.jpg"), methods=methods, targets=targets)
     record = [event for event in explain(job, context) if event is not None][-1].data
     read = context.store.read
-    return record, {p["id"]: np.load(io.BytesIO(read(job.id, f"panel:{p['id']}"))) for p in record["panels"]}
+    return record, {p["id"]: unpack_map(read(job.id, f"panel:{p['id']}")) for p in record["panels"]}

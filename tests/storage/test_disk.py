@@ -10,6 +10,7 @@ import subprocess
 from contextlib import suppress
 
 import pytest
+from gradoscope.contract.packed_map import MAGIC
 
 from tests.support.paths import sample
 from tests.support.server import Server
@@ -53,7 +54,7 @@ def lines(server):
 
 def panels(server):
     """The files of the store that hold maps."""
-    return {path for path in (server.store / "blobs").glob("*/*") if path.read_bytes()[1:6] == b"NUMPY"}
+    return {path for path in (server.store / "blobs").glob("*/*") if path.read_bytes().startswith(MAGIC)}
 
 
 def test_a_damaged_map_is_computed_again_and_the_log_names_the_request(failing):
@@ -61,9 +62,10 @@ def test_a_damaged_map_is_computed_again_and_the_log_names_the_request(failing):
     url = first["panels"][0]["urls"]["npy"]
     whole = failing.http.get(url).content
     (path,) = panels(failing)
-    path.write_bytes(whole[:-4] + b"\1\2\3\4")
+    stored = path.read_bytes()
+    path.write_bytes(stored[:-4] + b"\1\2\3\4")
     assert failing.http.get(url).status_code == 404
-    path.write_bytes(whole[:-4] + b"\1\2\3\4")
+    path.write_bytes(stored[:-4] + b"\1\2\3\4")
     again = explain(failing, method="grad_cam", target=3, id="the-second").json()
     assert again["panels"][0]["from_store"] is False
     assert failing.http.get(again["panels"][0]["urls"]["npy"]).content == whole

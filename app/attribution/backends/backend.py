@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 # other side of its kink.
 MAX_MEDIAN_ERROR, MAX_ERROR = 1e-2, 1e-1
 ROUNDS = 3
+CLEARLY = 0.8  # of the old backend's quickest pass: one whose slowest takes less is quicker, whatever else runs beside
 PATIENCE = 32, 1024  # full passes after which more pictures are tried again: after the first time, and at most
 
 
@@ -90,11 +91,12 @@ class EagerBackend(Backend):
 class BackendTrial:
     """A new backend beside the old one, on the same pictures. At the end `better` is the new one, or None.
 
-    Its gradients must agree in every round. Where there are several rounds, its quickest pass must not be slower.
+    Its gradients must agree in every round. Where there are several rounds, its quickest pass must not be slower; if
+    both of two passes are quicker by far, there is no third.
     """
 
     def __init__(self, old: Backend, new: Backend, rounds: int = ROUNDS) -> None:
-        self._old, self._new, self._left = old, new, rounds
+        self._old, self.new, self._left = old, new, rounds
         self._seconds: tuple[list[float], list[float]] = ([], [])
         self.better: Backend | None = None
         self.seconds = math.inf  # of the new backend's quickest pass, per picture
@@ -103,17 +105,17 @@ class BackendTrial:
     @property
     def size(self) -> int:
         """Pictures to try it on."""
-        return self._new.sizes[0]
+        return self.new.sizes[0]
 
     def suits(self, count: int) -> bool:
         """Whether a pass of so many pictures compares the speeds fairly: not with a partly empty compiled batch."""
-        return len(self._new.sizes) > 1 or count % self.size == 0
+        return len(self.new.sizes) > 1 or count % self.size == 0
 
     def run(self, pictures: Tensor, score: Score) -> Tensor:
         """The old backend's gradients."""
         expected, old_seconds = timed(self._old, pictures, score)
         try:
-            given, new_seconds = timed(self._new, pictures, score)
+            given, new_seconds = timed(self.new, pictures, score)
         except Exception as error:
             self._give_up(f"{type(error).__name__}: {first_line(error)}")
             return expected
@@ -123,20 +125,26 @@ class BackendTrial:
         self._left -= 1
         if not agree(given, expected):
             self._give_up("its gradients are off")
-        elif not self._left:
+        elif not self._left or self._clear:
             self._decide()
         return expected
+
+    @property
+    def _clear(self) -> bool:
+        """Whether no further round can change that the new one is quicker."""
+        old, new = self._seconds
+        return len(old) > 1 and max(new) < CLEARLY * min(old)
 
     def _decide(self) -> None:
         old, new = map(min, self._seconds)
         if len(self._seconds[0]) > 1 and new > old:
             self._give_up(f"slower, {new:.3f} s instead of {old:.3f}")
         else:
-            self.ended, self.better = True, self._new
+            self.ended, self.better = True, self.new
 
     def _give_up(self, reason: str) -> None:
         self.ended = True
-        log.info("the backend «%s» is not used: %s", self._new.name, reason)
+        log.info("the backend «%s» is not used: %s", self.new.name, reason)
 
 
 def agree(given: Tensor, expected: Tensor) -> bool:

@@ -105,6 +105,30 @@ class BackendSelector(Backend):
             self._trial = None
         return found
 
+    def begin(self, seconds: float) -> None:
+        """Begin to compile now, in the background, beside what else there is to do: for a model that will soon be asked
+        for. `seconds` is what a picture takes in a pass so far. Does nothing where it takes long: then a compiled pass
+        has fewer pictures, and `gradients` compiles when that is known better.
+        """
+        if not self._open or self.classifier.calling.one_by_one or seconds * BATCH * STREAMS > MAX_SECONDS:
+            return
+        if self._trial is None:
+            self._trial = self._next_trial()
+        if self._folded is not None and self._build is None:
+            self._build = self._compile(self._folded)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a compiled backend is in the making, or made."""
+        return self._build is not None
+
+    def settle(self, seconds: float) -> None:
+        """End the trials of what `begin` has begun, on `noise_pictures`, if it is compiled within `seconds`."""
+        if self._build is not None:
+            self._build.wait(seconds)
+            while self._build is not None and self._build.finished and self.advance():
+                pass
+
     def prepare(self) -> None:
         """Find the quickest backend and the best micro-batch now, on `noise_pictures`."""
         for _ in range(PREPARE_PASSES):
@@ -119,6 +143,8 @@ class BackendSelector(Backend):
             return False
         if self._build.finished:
             try:
+                if self._trial is None:
+                    self._trial = self._next_trial()  # now, for it says how many pictures it is tried on
                 with clean_state():
                     self.gradients(self.classifier.noise_pictures(self.micro_batch), Score(0))
             except Exception as error:  # nobody asked for these gradients
@@ -156,15 +182,16 @@ class BackendSelector(Backend):
 
     def _conclude(self, trial: BackendTrial) -> None:
         """Use the new backend if it is better; else give it up, and what would have been built on it."""
+        compiled = self._build is not None and trial.new is self._build.backend
         if trial.better is not None:
             self.backend, self._sizes = trial.better, BatchSizes(trial.better.sizes)
             self._sizes.note(trial.size, trial.seconds * trial.size)
-            if self._build is None:
+            if not compiled:
                 self.partial_batch_backend = self.backend
-        elif self._build is None:
-            self._folded, self._open = None, False
-        else:
+        elif compiled:
             self._build = None
+        else:
+            self._folded, self._build, self._open = None, None, False
 
     def shares(self, folded: Classifier) -> bool:
         """Whether it works with the same folded weights."""
@@ -223,8 +250,9 @@ class Build:
     def finished(self) -> bool:
         return not self._thread.is_alive()
 
-    def wait(self) -> None:
-        self._thread.join()
+    def wait(self, seconds: float | None = None) -> None:
+        """Until it is finished, but no longer than `seconds`."""
+        self._thread.join(seconds)
 
     def _make(self, classifier: Classifier, batch: int) -> None:
         with self._lock:

@@ -13,6 +13,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
+from ..without_compiler import without_compiler
+
 
 class Unsupported(Exception):
     """This network cannot be written down, or not be compiled; the message says why."""
@@ -60,7 +62,7 @@ def record(
     copied = copy.deepcopy(network, memo)
     inputs = tuple(torch.empty(shape, device="meta", dtype=torch.float32) for shape in shapes)
     recorder = _Recorder(inputs, real)
-    with _PoolingAsMean(), recorder:
+    with without_compiler(), _PoolingAsMean(), recorder:
         outputs = function(copied, *inputs)
     numbers = tuple(recorder.value(tensor) for tensor in inputs)
     return Tape(numbers, tuple(recorder.operations), tuple(recorder.value(tensor) for tensor in outputs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NotRequired, TypedDict, TypeVar
 
@@ -18,6 +18,7 @@ from ..torch_state import clean_state
 if TYPE_CHECKING:
     from ..classifier import Classifier
     from ..engine import Engine
+    from ..shared_gradients import Walk
 
 
 class Parameters(BaseModel):
@@ -78,6 +79,8 @@ class Diagnostics(TypedDict, total=False):
     error_estimate: float | None
     # methods that average over random samples: the standard error of the map, relative L2; None of too few samples
     standard_error: float | None
+    # SmoothGrad: the expected distance from the map of very many samples, relative to that one's size; None: unknown
+    limit_error: float | None
     layer: str  # CAMs: the layer whose feature maps were used
     guided_activations: int  # activations that the modified backward rule was applied to
     gates: int  # gates (such as the sigmoid of squeeze-and-excitation), which that rule leaves alone
@@ -100,6 +103,7 @@ RelationToGradient = Literal["gradient", "mean", "rule", "other"]
 # What a method is built on: gradients at or near the picture, an integral along a path, the feature maps of a layer, a
 # changed backward pass, attention weights, or changes of the picture. Lists of methods are grouped by it.
 Family = Literal["gradient", "path", "cam", "rule", "attention", "perturbation", "other"]
+QUALITIES = ("quick", "good", "exact")
 Maps = tuple[Tensor, Diagnostics]  # values (N, C, H, W), and one set of diagnostics that holds for all N
 Steps = Generator[Progress, None, Attribution]  # yields progress after every micro-batch, returns the finished map
 P = TypeVar("P", bound=Parameters)
@@ -125,11 +129,17 @@ class Method(ABC, Generic[P]):
     differentiates: ClassVar[bool] = True  # its evaluations are gradients; if False, forward passes
     transformers_only: ClassVar[bool] = False  # it follows attention among tokens, and refuses every other network
     relation_to_gradient: ClassVar[RelationToGradient] = "other"  # how its values relate to the gradient
+    # parameters for each of QUALITIES; empty where a map is as exact as it can be, whatever one pays
+    qualities: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     Parameters: ClassVar[type[Parameters]]
 
     def stochastic(self, parameters: P) -> bool:
         """Whether the result depends on the seed. If so, the seed is part of its cache key."""
         return False
+
+    def at_quality(self, quality: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters for one of QUALITIES, and those that are given: these count more."""
+        return {**self.qualities.get(quality, {}), **given}
 
     @abstractmethod
     def cost(self, parameters: P, size: tuple[int, int]) -> int:
@@ -141,6 +151,11 @@ class Method(ABC, Generic[P]):
 
     def check(self, classifier: Classifier, parameters: P) -> None:
         """Raise `Refused` if the method is not correct for this model, `InvalidParameter` for a wrong value."""
+
+    def walks(self, parameters: P) -> tuple[Walk, ...]:
+        """Where it takes gradients by `Engine.gradients_along`, if that is known before: what maps of a request have in
+        common there is computed once."""
+        return ()
 
     @abstractmethod
     def attribute(self, engine: Engine, picture: Tensor, parameters: P, seed: int) -> Steps:
@@ -191,6 +206,11 @@ _registry: Registry[Method[Any]] = Registry(
     lambda: plugins("methods"), "method", order=lambda m: (m.year, m.order, m.id), declared=DECLARED
 )
 M = TypeVar("M", bound=type[Method[Any]])
+
+
+def qualities(name: str, quick: int, good: int, exact: int) -> Mapping[str, Mapping[str, Any]]:
+    """A method's `qualities` where each is a value of the parameter `name`."""
+    return {quality: {name: value} for quality, value in zip(QUALITIES, (quick, good, exact), strict=True)}
 
 
 def register(method: M) -> M:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Protocol
 
 import torch
@@ -13,6 +14,13 @@ from ..engine import Engine
 from ..gradients import finite
 from .base import Attribution, CompletenessError, Diagnostics, Parameters, Progress, Steps
 from .schedules import Cell, Sweep, Warp, doubling, midpoint
+
+# for each quality, with at most so many steps: docs/convergence.md
+TOLERANCES = {
+    "quick": {"tolerance": 0.3, "steps": 121},
+    "good": {"tolerance": 0.1, "steps": 481},
+    "exact": {"tolerance": 0.03, "steps": 1921},
+}
 
 
 class PathParameters(Parameters):
@@ -33,6 +41,10 @@ class PathParameters(Parameters):
 
 class Path(Protocol):
     """Pictures between two `ends` = (the picture, where nothing is left of it), by t in [0, 1]."""
+
+    @property
+    def name(self) -> Hashable | None:
+        """As a `NamedPath`'s."""
 
     @property
     def ends(self) -> tuple[Tensor, Tensor]: ...
@@ -68,7 +80,7 @@ def integrate(engine: Engine, path: Path, sweeps: list[Sweep], tolerance: float 
         total, share, count = torch.zeros_like(mean), 0.0, 0
         halves = None if tolerance or len(sweep) < 2 else Halves(sweep, mean)
         for batch in engine.batches(sweep):
-            gradients = engine.gradients(torch.stack([path.at(cell.point) for cell in batch]))
+            gradients = engine.gradients_along(path, [cell.point for cell in batch])
             for gradient, cell in zip(gradients, batch, strict=True):
                 part = gradient * path.increment(cell)
                 total += part  # the sum is in float64

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -20,22 +20,32 @@ from .hooks import Hook, Hooks
 from .record import MAX_ACTIVATIONS, MAX_NAME, MAX_SILENT
 
 RELUS = frozenset({torch.relu, torch.relu_, F.relu, F.relu6, Tensor.relu, Tensor.relu_})
+OTHERS: Mapping[Any, str] = {
+    F.gelu: "GELU", F.silu: "SiLU", F.mish: "Mish", F.leaky_relu: "LeakyReLU", F.leaky_relu_: "LeakyReLU",
+    F.prelu: "PReLU", F.rrelu: "RReLU", F.elu: "ELU", F.elu_: "ELU", F.selu: "SELU", F.celu: "CELU",
+    F.softplus: "Softplus", F.softsign: "Softsign", F.logsigmoid: "LogSigmoid", F.hardswish: "Hardswish",
+    F.hardsigmoid: "Hardsigmoid", F.hardtanh: "Hardtanh", torch.tanh: "tanh", Tensor.tanh: "tanh",
+    torch.sigmoid: "sigmoid", Tensor.sigmoid: "sigmoid",
+}  # fmt: skip
+"""Activations whose units are not counted: where these are flat they need not be zero. Which there are is said."""
 OWN = (nn.ReLU, nn.ReLU6)  # modules that stand for their one activation
 NEAR = 4  # nodes of the graph before a ReLU, in which its convolution is looked for
 MAX_CALLS = 4  # calls of one module's ReLU in a pass that are told apart; later ones count with the last
 
 
 class _Seen(TorchFunctionMode):
-    """Passes the outputs of ReLUs on, however they are called: as modules, functions or methods."""
+    """Passes the outputs of ReLUs on, however they are called (module, function, method); of others their kinds."""
 
-    def __init__(self, seen: Callable[[Tensor], None]) -> None:
+    def __init__(self, seen: Callable[[Tensor], None], other: Callable[[str], None]) -> None:
         super().__init__()
-        self._told = seen
+        self._told, self._other = seen, other
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if isinstance(out, Tensor) and (func in RELUS or (func is F.hardtanh and _is_relu6(*args, **(kwargs or {})))):
             self._told(out)
+        elif (kind := OTHERS.get(func)) is not None:
+            self._other(kind)
         return out
 
 
@@ -62,7 +72,13 @@ class Activations:
         self._calls: Counter[str] = Counter()
         self._alive: dict[str, Tensor] = {}
         self._fired: dict[str, np.ndarray] = {}  # the recorded step at which each unit fired last
+        self._others: dict[str, set[str]] = {}  # of activations that are not counted: in which modules they were called
         self._error: Exception | None = None
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """In how many modules other activations than ReLUs were called, by their kinds."""
+        return {kind: len(places) for kind, places in sorted(self._others.items())}
 
     def attach(self) -> None:
         self._hooks.add(self._model.register_forward_pre_hook(Hook(self._start)))
@@ -99,7 +115,7 @@ class Activations:
             return
         self._calls.clear()
         self._mode = contextlib.ExitStack()
-        self._mode.enter_context(_Seen(self._seen))
+        self._mode.enter_context(_Seen(self._seen, self._seen_other))
 
     def _stop(self, *_: Any) -> None:
         mode, self._mode = self._mode, None
@@ -113,6 +129,9 @@ class Activations:
                 self._activation(out)
         except Exception as error:
             self._error = error
+
+    def _seen_other(self, kind: str) -> None:
+        self._others.setdefault(kind, set()).add(self._running()[0])
 
     @torch.no_grad()
     def _activation(self, out: Tensor) -> None:

@@ -117,9 +117,12 @@ def _depth(run: Run, id: str) -> Iterator[ExperimentFinding]:
         start = max(at.row for at in lasting.values())
         typical = {layer: _median(times[start:, layer]) for layer in lasting}
         most = max(typical, key=lambda layer: typical[layer])
-        yield ExperimentFinding(id=id, verdict="fails", numbers={
+        first = min(at.step for at in lasting.values())
+        spread = first < int(run.steps[start])
+        yield ExperimentFinding(id=f"{id}_spread" if spread else id, verdict="fails", numbers={
             "layers": named(run, np.array(sorted(lasting))), "count": len(lasting), "of": len(run.names),
             "last": run.names[last], "times": typical[most], "most": run.names[most], "step": int(run.steps[start]),
+            "first": first,
         })  # fmt: skip
         return
     if far.any():
@@ -227,8 +230,13 @@ def silent_units(run: Run) -> list[Silent]:
 def _dead(run: Run) -> Iterator[ExperimentFinding]:
     if not run.activations:
         compiled = "compiled" in run.head.notes
-        yield ExperimentFinding(id="dead_compiled" if compiled else "dead_unknown", verdict="depends")
+        if run.uncounted:
+            yield _uncounted(run, "dead_other")
+        else:
+            yield ExperimentFinding(id="dead_compiled" if compiled else "dead_unknown", verdict="depends")
         return
+    if run.uncounted:
+        yield _uncounted(run, "dead_beside")
     if len(run.steps) < LEAST:
         return
     silent = silent_units(run)
@@ -243,6 +251,12 @@ def _dead(run: Run) -> Iterator[ExperimentFinding]:
         yield ExperimentFinding(id="dead", verdict="holds" if not worst.count else "depends", numbers=numbers)
     else:
         yield ExperimentFinding(id="dead" if worst.last >= 0 else "dead_always", verdict="fails", numbers=numbers)
+
+
+def _uncounted(run: Run, id: str) -> ExperimentFinding:
+    """Which activations were not looked at."""
+    kinds = ", ".join(f"{kind} ({count})" for kind, count in run.uncounted.items())
+    return ExperimentFinding(id=id, verdict="depends", numbers={"kinds": kinds, "relus": len(run.activations)})
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,9 @@ class StepLine(_Line):
 
     `gradient` is ‖g‖ of each layer as the optimizer got it; `update` is ‖Δw‖ / ‖w‖. `dead` counts the units that were
     zero for the whole batch; `silent` says of these how many fired last at which recorded step (−1: at none).
-    `noise` is (tr Σ, |G|²), estimates of the gradient's variance for one sample and of the true gradient's square.
+    `uncounted` says in how many modules other activations were seen, whose units are not counted; it stands where that
+    has changed. `noise` is (tr Σ, |G|²), estimates of the gradient's variance for one sample and of the true gradient's
+    square.
     """
 
     step: Count
@@ -88,6 +90,7 @@ class StepLine(_Line):
     silent: list[list[tuple[Annotated[int, Field(ge=-1, le=2**53)], Count]]] = Field([], max_length=MAX_ACTIVATIONS)
     noise: tuple[float, float] | None = None
     noise_from: Literal["micro_batches", "successive"] | None = None
+    uncounted: dict[Name, Count] = Field({}, max_length=32)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ class Run:
     noise: np.ndarray
     """(S, 2) tr Σ and |G|²"""
     noise_from: str | None
+    uncounted: dict[str, int]
+    """in how many modules activations were seen whose units are not counted, by their kinds"""
 
     @property
     def names(self) -> list[str]:
@@ -235,6 +240,7 @@ def _arrays(head: Head, activations: list[ActivationInfo], lines: list[StepLine]
         silent,
         noise,
         next((line.noise_from for line in reversed(lines) if line.noise_from), None),
+        next((line.uncounted for line in reversed(lines) if line.uncounted), {}),
     )
 
 

@@ -99,6 +99,7 @@ class Watch:
         self._micro, self._successive = MicroBatches(), SuccessiveSteps()
         self._writer: RunWriter | None = None
         self._known_activations: list[str] = []
+        self._uncounted: dict[str, int] = {}  # activations whose units are not counted, as they were written last
         self._broken: set[int] = set()  # layers whose gradient was not finite before
         self._before: list[Tensor] = []  # the weights before the step
         self._passes = self._last_passes = 0
@@ -316,10 +317,13 @@ class Watch:
         if dead:
             line["dead"] = [dead.get(name) for name in self._known_activations]
             line["silent"] = [silent.get(name, []) for name in self._known_activations]
+        uncounted = self._activations.uncounted
+        if new := uncounted != self._uncounted:
+            line["uncounted"] = self._uncounted = uncounted
         if self._estimate is not None:
             line["noise"] = [_short(self._estimate.trace), _short(self._estimate.square)]
             line["noise_from"] = self._estimate.source
-        self._writer.add_step(line, stays=bool(broken - self._broken))
+        self._writer.add_step(line, stays=new or bool(broken - self._broken))
         self._broken |= broken
 
     # When it goes wrong, and at the end

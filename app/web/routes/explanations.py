@@ -15,7 +15,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from ...contract import request_id
 from ...contract.arrays import ScoreKind
 from ...contract.events import ErrorEvent, Event
-from ...contract.jobs import Explain, Measure, RunExperiment
+from ...contract.jobs import Explain, Measure, Quality, RunExperiment
 from ...contract.parsing import MAX_SEED, parse_class, parse_json, parse_size, parse_target
 from ...contract.problems import Unprocessable
 from ...contract.records import Explanation
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/api/v1", tags=["explanations"], route_class=FormRout
 MEDIA_TYPES = ("application/json", "text/event-stream", "image/png", "application/zip")
 FIELDS = (
     *("image", "sample", "from", "model", "method", "target", "against"),
-    *("score", "options", "seed", "fit", "size", "metrics"),
+    *("score", "options", "quality", "seed", "fit", "size", "metrics"),
 )
 CLASS = [{"type": "integer"}, {"type": "string"}]
 ClassText = Annotated[
@@ -57,6 +57,10 @@ Target = Annotated[
 ]
 OptionsText = Annotated[
     str, Form(description='Parameters by method or metric, JSON: {"smooth_grad": {"samples": 100}}')
+]
+QualityName = Annotated[
+    Quality | None,
+    Form(description="How exact the maps are: sets the parameters that GET /methods lists, where `options` does not"),
 ]
 MetricNames = Annotated[
     list[str] | None,
@@ -102,6 +106,7 @@ async def explain(
     ] = None,
     score: Annotated[ScoreKind, Form(description="The number that is explained")] = "logit",
     options: OptionsText = "{}",
+    quality: QualityName = None,
     seed: Annotated[int, Form(ge=0, le=MAX_SEED, description="Of the methods that use random numbers")] = 0,
     fit: FitName = None,
     size: SizeText = None,
@@ -117,6 +122,7 @@ async def explain(
         against=against,
         score=score,
         options=parse_options(options),
+        quality=quality,
         seed=seed,
         fit=fit,
         size=parse_size(size),

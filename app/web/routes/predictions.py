@@ -11,7 +11,7 @@ from ...contract.jobs import Estimate, Predict
 from ...contract.parsing import parse_size
 from ...contract.predictions import Predictions
 from .dependencies import ExecutorDep, OwnerDep, SettingsDep, StoreDep
-from .explanations import MetricNames, OptionsText, parse_options
+from .explanations import MetricNames, OptionsText, QualityName, parse_options
 from .forms import FormRoute
 from .submit import run_for_client
 from .uploads import (
@@ -57,7 +57,9 @@ async def predict(
     "/estimates",
     response_model=Estimates,
     dependencies=[
-        only_fields("model", "method", "options", "size", "metrics", "timed", repeatable=("method", "metrics"))
+        only_fields(
+            "model", "method", "options", "quality", "size", "metrics", "timed", repeatable=("method", "metrics")
+        )
     ],
     tags=["estimates"],
 )
@@ -68,6 +70,7 @@ async def estimate(
     model: Annotated[str | None, Form(description="Id; the default model where none is named")] = None,
     method: Annotated[list[str] | None, Repeatable, Form(description="Repeatable; the six where none is named")] = None,
     options: OptionsText = "{}",
+    quality: QualityName = None,
     size: SizeText = None,
     metrics: MetricNames = None,
     timed: Annotated[
@@ -85,5 +88,6 @@ async def estimate(
         parse_size(size),
         tuple(metrics or ()),
         timed == "true",
+        quality,
     )
     return await run_for_client(request, executor, job, Estimates)

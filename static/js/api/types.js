@@ -7,6 +7,8 @@
  * @property {string} id
  * @property {PlannedPanelBody[]} [panels]
  * @property {number} gradient_evaluations
+ * @property {number} [shared_evaluations] - how many of them are gradients that one map has computed for another
+ *   one too
  * @property {number | null} [metric_evaluations]
  */
 
@@ -16,6 +18,7 @@
  * @property {string} id
  * @property {string} [title] - what is drawn along it, with its unit; filled in from the texts
  * @property {"linear" | "log"} [scale]
+ * @property {number | null} [least] - of a logarithmic axis: nothing smaller is drawn
  */
 
 /**
@@ -392,6 +395,8 @@
  * @property {string[]} weaknesses
  * @property {boolean} default - computed if a request names no methods
  * @property {Record<string, any>} parameters - JSON Schema
+ * @property {Record<string, Record<string, any>>} [qualities] - parameters for `quality`: quick, good and exact;
+ *   empty where it changes nothing
  */
 
 /**

@@ -3,7 +3,7 @@
 import { svg } from "../shared/chart.js";
 import { number } from "../shared/format.js";
 import { t } from "../shared/texts.js";
-import { heightFor, keyOf, Plot, seriesClass } from "./plot.js";
+import { heightFor, keyOf, Plot, seriesClass, slantOf } from "./plot.js";
 import { extent, linearScale, nearest, scaleOf } from "./scale.js";
 import { axisTitle, labelText, seriesTitle } from "./words.js";
 
@@ -11,6 +11,8 @@ import { axisTitle, labelText, seriesTitle } from "./words.js";
  * @import { Drawing } from "./drawing.js"
  * @import { BarsData, HistogramData, Series, Value } from "./types.js"
  */
+
+const AXIS = 60; // pixels beside the bars, about
 
 /**
  * @param {Series} series
@@ -42,8 +44,9 @@ function heightScale(values, log) {
 export function drawBars({ labels, x, y, series }, width) {
   const key = legend(series, width);
   const texts = labels.map(labelText);
+  const slant = slantOf(texts, width - AXIS);
   const plot = new Plot({
-    width, height: heightFor(width) + key.height, top: 12 + key.height,
+    width, height: heightFor(width) + key.height + slant, top: 12 + key.height, slant,
     x: linearScale(-0.5, labels.length - 0.5, { tight: true }),
     y: heightScale(series.flatMap(({ y: values, low = [], high = [] }) => [...values, ...low, ...high]), y.scale === "log"),
     xTitle: x ? axisTitle(x) : "", yTitle: axisTitle(y),

@@ -98,8 +98,9 @@ export class LabPage {
    */
   failed(problem) {
     this.results.failed();
-    const placed = problem.errors.filter(({ field, detail }) => this.controls.complain(field, detail));
-    if (placed.length && placed.length === problem.errors.length) return;
+    const placed = problem.errors.filter(({ field, detail }) => this.controls.complain(field, detail.replace(/^parameters\.[\w.]+: /, "")));
+    const seen = this.results.result !== null; // without figures nobody looks for the reason among the controls
+    if (seen && placed.length && placed.length === problem.errors.length) return;
     this.results.tell(problem, () => this.ask());
   }
 }

@@ -37,7 +37,7 @@ export function drawLines(data, width) {
   const plot = new Plot({
     width, height: heightFor(width) + key.height, top: 12 + key.height, right: labels ? labels.width + 14 : 12,
     x: scaleOf(series.flatMap(({ x }) => x), { log: data.x.scale === "log", tight: true, rounds: true, count: Math.max(3, Math.floor(width / 90)) }),
-    y: scaleOf(series.flatMap(({ y, low = [], high = [] }) => [...y, ...low, ...high]), { log: data.y.scale === "log" }),
+    y: scaleOf(series.flatMap(({ y, low = [], high = [] }) => [...y, ...low, ...high]), { log: data.y.scale === "log", least: data.y.least }),
     xTitle: axisTitle(data.x), yTitle: axisTitle(data.y),
   });
   const cursor = svg("g", { class: "cursor" });
@@ -117,7 +117,7 @@ function pointOf(plot, x, y) {
  */
 function endLabels(plot, series, { lines }) {
   const ends = series.map(({ y }) => y.toReversed().map(plot.at).find((top) => top !== null) ?? plot.bottom);
-  const places = spread(ends.map((y, index) => ({ y, height: LINE_PIXELS * lines[index].length + 4 })), plot.margin.top - 12, plot.bottom + 12);
+  const places = spread(ends.map((y, index) => ({ y, height: LINE_PIXELS * lines[index].length + 4 })), plot.margin.top - 12, plot.bottom + 4); // above the ticks
   return series.flatMap((each, place) => {
     const kind = kindOf(each, place);
     const first = places[place] - (LINE_PIXELS * (lines[place].length - 1)) / 2 + 4;
@@ -153,11 +153,22 @@ function readingOf(plot, series, cursor, title) {
     text: (index) => ({
       place: `${title} ${number(Number(places[index]))}`,
       values: byPlace.flatMap((values, place) => {
-        const found = values.get(places[index]);
+        const found = values.get(places[index]) ?? levelAt(series[place], places[index]);
         return found ? [{ name: seriesTitle(series[place]), kind: kindOf(series[place], place), value: withInterval(found) }] : [];
       }),
     }),
   };
+}
+
+/**
+ * The value of a line between two of its points, where it is level there; undefined elsewhere.
+ * @param {Series} series
+ * @param {Value} at
+ */
+function levelAt({ x, y, low = [], high = [] }, at) {
+  const next = x.findIndex((value) => Number(value) > Number(at));
+  if (next < 1 || y[next - 1] === null || y[next - 1] !== y[next]) return undefined;
+  return { y: y[next], low: low[next - 1] === low[next] ? low[next] : undefined, high: high[next - 1] === high[next] ? high[next] : undefined };
 }
 
 /** @param {{ y: Value, low?: Value, high?: Value }} found */

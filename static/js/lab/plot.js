@@ -14,6 +14,7 @@ const GAP = 8;
 const SWATCH = 22; // pixels of the sample of a line, with the space after it
 const BETWEEN = 16; // entries of a key
 const NARROW = 420;
+const SLANT = 40; // degrees, of names that have no room side by side
 
 /** @param {number} width */
 export const heightFor = (width) => (width < NARROW ? 232 : 280);
@@ -22,19 +23,29 @@ export const heightFor = (width) => (width < NARROW ? 232 : 280);
 export const isNarrow = (width) => width < NARROW;
 
 /**
- * The class of the series at a place; after the eighth they begin again.
+ * The class of the series at a place; after the eighth the colours begin again, with other dashes.
  * @param {number} place
  */
-export const seriesClass = (place) => `s${(place % 8) + 1}`;
+export const seriesClass = (place) => `s${(place % 8) + 1}${place < 8 ? "" : " later"}`;
+
+/**
+ * The height that names below a plot take aslant; 0 where they have room side by side.
+ * @param {string[]} texts
+ * @param {number} inner - pixels that they share
+ */
+export function slantOf(texts, inner) {
+  const longest = Math.max(0, ...texts.map((text) => widthOf(text)));
+  return longest + GAP <= inner / Math.max(1, texts.length) ? 0 : Math.ceil(20 + longest * Math.sin((SLANT * Math.PI) / 180));
+}
 
 export class Plot {
   /**
-   * @param {{ width: number, height: number, x: Scale, y: Scale, right?: number, top?: number, xTitle: string, yTitle: string }} place
+   * @param {{ width: number, height: number, x: Scale, y: Scale, right?: number, top?: number, xTitle: string, yTitle: string, slant?: number }} place - slant: the height of names that stand aslant below
    */
-  constructor({ width, height, x, y, right = 12, top = 12, xTitle, yTitle }) {
+  constructor({ width, height, x, y, right = 12, top = 12, xTitle, yTitle, slant = 0 }) {
     const left = Math.max(28, ...y.ticks.map(({ text }) => widthOf(text) + GAP + 4));
     /** @type {Margin} */
-    this.margin = { top: top + (yTitle ? 20 : 0), right, bottom: xTitle ? 42 : 26, left };
+    this.margin = { top: top + (yTitle ? 20 : 0), right, bottom: slant ? slant + (xTitle ? 16 : 0) : xTitle ? 42 : 26, left };
     this.width = width;
     this.height = height;
     this.x = x;
@@ -43,6 +54,7 @@ export class Plot {
     this.xTitle = xTitle;
     this.yTitle = yTitle;
     this.top = top;
+    this.slant = slant;
   }
 
   /** @param {number | null | undefined} value */
@@ -70,11 +82,18 @@ export class Plot {
    * @param {{ value: number, text: string }[]} [ticks]
    */
   xTicks(ticks = this.x.ticks) {
+    if (this.slant) return ticks.map((tick) => this.slanted(tick));
     const places = ticks.flatMap(({ value, text }) => {
       const left = this.left(value);
       return left === null || left < this.margin.left - 1 || left > this.right + 1 ? [] : [{ left, text, half: widthOf(text) / 2 }];
     });
     return sparse(places).map(({ left, text }) => svg("text", { x: left.toFixed(1), y: this.bottom + 16, class: "tick", "text-anchor": "middle" }, text));
+  }
+
+  /** @param {{ value: number, text: string }} tick */
+  slanted({ value, text }) {
+    const [x, y] = [/** @type {number} */ (this.left(value)) + 4, this.bottom + 12];
+    return svg("text", { x: x.toFixed(1), y, class: "tick", "text-anchor": "end", transform: `rotate(${-SLANT} ${x.toFixed(1)} ${y})` }, text);
   }
 
   /** Lines across at the ticks of y, the ticks of both, and the titles. */

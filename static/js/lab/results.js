@@ -17,6 +17,7 @@ import { figureTitle } from "./words.js";
  */
 
 const WIDE = ["contour", "graph", "grids"]; // kinds that take a row, as css/lab.css has them
+const TALL = 12; // rows
 const OLD_MS = 180; // after which figures of earlier settings are dimmed
 
 /**
@@ -24,6 +25,15 @@ const OLD_MS = 180; // after which figures of earlier settings are dimmed
  * @param {number} seconds
  */
 const soon = (seconds) => (seconds < 1 ? `${Math.max(1, Math.round(1000 * seconds))} ms` : duration(seconds));
+
+/**
+ * Whether another figure beside it would leave a hole: it has many rows with names, or a single one that is edited.
+ * @param {FigureBody} body
+ */
+function hasOwnRow({ kind, data }) {
+  if (kind === "matrix") return data.parameter !== null && data.values.length === 1;
+  return (kind === "heatmap" ? data.names?.length ?? 0 : kind === "table" ? data.rows.length : 0) > TALL;
+}
 
 export class Results {
   /** @type {Result | null} */ result = null;
@@ -115,7 +125,8 @@ export class Results {
 
   /** The last of an odd number of figures that share rows has one to itself. */
   arrange() {
-    const shown = [...document.querySelectorAll(".lab-figure:not([hidden])")].filter((place) => !WIDE.includes(/** @type {HTMLElement} */ (place).dataset.kind ?? ""));
+    for (const { place, body } of this.#figures.values()) place.classList.toggle("own-row", body !== null && hasOwnRow(body));
+    const shown = [...document.querySelectorAll(".lab-figure:not([hidden], .own-row)")].filter((place) => !WIDE.includes(/** @type {HTMLElement} */ (place).dataset.kind ?? ""));
     shown.forEach((place, index) => place.classList.toggle("alone", index === shown.length - 1 && index % 2 === 0));
   }
 

@@ -13,6 +13,14 @@ const MEGA = 2 ** 20;
 /** @param {number} bytes */
 const megabytes = (bytes) => `${(bytes / MEGA).toFixed(1)} MiB`;
 
+/**
+ * A fact of a run for people: the time it began as it is where they are.
+ * @param {string} key
+ * @param {any} value
+ */
+const factText = (key, value) => (key === "created" && !Number.isNaN(Date.parse(value))
+  ? new Date(value).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" }) : String(value));
+
 export class RunPage {
   /** @type {AbortController | null} */ #reading = null;
 
@@ -121,7 +129,7 @@ export class RunPage {
   done(result, name) {
     /** @type {Record<string, any>} */ const facts = { ...result.parameters, name };
     this.facts.replaceChildren(...["name", ...FACTS].filter((key) => facts[key]).map((key) => el("div", {},
-      el("dt", {}, t(`lab.run.page.fact.${key}`)), el("dd", {}, String(facts[key])))));
+      el("dt", {}, t(`lab.run.page.fact.${key}`)), el("dd", {}, factText(key, facts[key])))));
     this.facts.hidden = false;
     this.results.done(result, true);
   }

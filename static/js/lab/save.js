@@ -3,6 +3,7 @@
 import { pngOf, saveBlob } from "../export/save-file.js";
 import { NS, svg } from "../shared/chart.js";
 import { drawnGrids } from "./grids-drawing.js";
+import { tableTexts } from "./table.js";
 import { widthOf } from "./text-size.js";
 
 /** @import { FigureBody, Series, Value } from "./types.js" */
@@ -17,8 +18,9 @@ const ROW = 20;
  * A drawing that stands by itself: its styles within, its title above, the ground of the page behind.
  * @param {SVGSVGElement} drawing
  * @param {string} title
+ * @param {Element} place - of the figure
  */
-function alone(drawing, title) {
+function alone(drawing, title, place) {
   const { width, height } = drawing.viewBox.baseVal;
   const copy = /** @type {SVGSVGElement} */ (drawing.cloneNode(true));
   const [shown, copied] = [drawing.querySelectorAll("*"), copy.querySelectorAll("*")];
@@ -30,7 +32,7 @@ function alone(drawing, title) {
   });
   for (const mark of marks) mark.remove();
   const page = getComputedStyle(document.body);
-  const ground = getComputedStyle(drawing.closest("figure") ?? document.body).backgroundColor;
+  const ground = getComputedStyle(place.closest("figure") ?? document.body).backgroundColor;
   const [wide, high] = [width + 2 * EDGE, height + TITLE + 2 * EDGE];
   copy.setAttribute("x", String(EDGE));
   copy.setAttribute("y", String(EDGE + TITLE));
@@ -62,6 +64,7 @@ function drawingOf(place, body) {
   const drawing = place.querySelector("svg");
   if (drawing) return drawing;
   if (body.kind === "grids") return /** @type {SVGSVGElement} */ (drawnGrids(body.data));
+  if (body.kind === "table") return /** @type {SVGSVGElement} */ (drawnTable(tableTexts(body.data)));
   return /** @type {SVGSVGElement} */ (drawnTable(rowsOf(body).map((row) => row.map((cell) => (cell === null ? "" : String(cell).replace("-", "−"))))));
 }
 
@@ -70,7 +73,7 @@ function drawingOf(place, body) {
  * @param {FigureBody} body
  * @param {string} title
  */
-export const svgText = (place, body, title) => new XMLSerializer().serializeToString(alone(drawingOf(place, body), title));
+export const svgText = (place, body, title) => new XMLSerializer().serializeToString(alone(drawingOf(place, body), title, place));
 
 /** @param {string} text */
 async function pngBlob(text) {

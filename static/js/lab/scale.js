@@ -67,7 +67,9 @@ function rounded(low, high, step) {
  */
 export function linearScale(low, high, { count = 5, tight = false, rounds = false } = {}) {
   if (low === high) [low, high] = low === 0 ? [0, 1] : [Math.min(0, 2 * low), Math.max(0, 2 * low)];
-  const step = tickStep(high - low, count);
+  let step = tickStep(high - low, count);
+  // A tight axis may have only one round value at that distance.
+  while (tight && Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) < 1) step = tickStep(0.4 * step, 1);
   if (rounds) [low, high] = rounded(low, high, step);
   const first = tight ? Math.ceil(low / step - 1e-9) : Math.floor(low / step + 1e-9);
   const last = tight ? Math.floor(high / step + 1e-9) : Math.ceil(high / step - 1e-9);
@@ -117,10 +119,11 @@ function ticksBetween(start, end, count) {
 /**
  * @param {number} low
  * @param {number} high
- * @param {{ count?: number, tight?: boolean }} [options]
+ * @param {{ count?: number, tight?: boolean, least?: number | null }} [options] least: what is smaller has no place
  * @returns {Scale}
  */
-export function logScale(low, high, { count = 5, tight = false } = {}) {
+export function logScale(low, high, { count = 5, tight = false, least = null } = {}) {
+  if (least !== null) [low, high] = [Math.max(low, least), Math.max(high, least)];
   let [start, end] = [Math.log10(low), Math.log10(high)];
   const near = end - start < FEW_DECADES;
   if (!tight && !near) [start, end] = [Math.floor(start + 1e-9), Math.ceil(end - 1e-9)];
@@ -129,7 +132,7 @@ export function logScale(low, high, { count = 5, tight = false } = {}) {
   const ticks = near ? ticksBetween(start, end, count) : decades(start, end, every);
   return {
     log: true, low: 10 ** start, high: 10 ** end, ticks,
-    at: (value) => (typeof value === "number" && value > 0 && Number.isFinite(value) ? (Math.log10(value) - start) / (end - start) : null),
+    at: (value) => (typeof value === "number" && value > 0 && value >= (least ?? 0) && Number.isFinite(value) ? (Math.log10(value) - start) / (end - start) : null),
     from: (share) => 10 ** (start + share * (end - start)),
   };
 }
@@ -153,13 +156,13 @@ export function extent(values, log = false) {
 /**
  * The axis of these values. A linear one that begins near zero begins at it.
  * @param {(number | null | undefined)[]} values
- * @param {{ log?: boolean, count?: number, tight?: boolean, rounds?: boolean, zero?: boolean }} [options]
+ * @param {{ log?: boolean, count?: number, tight?: boolean, rounds?: boolean, zero?: boolean, least?: number | null }} [options]
  */
-export function scaleOf(values, { log = false, count = 5, tight = false, rounds = false, zero = false } = {}) {
+export function scaleOf(values, { log = false, count = 5, tight = false, rounds = false, zero = false, least = null } = {}) {
   const found = extent(values, log);
   if (!found) return log ? logScale(0.1, 10, { count }) : linearScale(0, 1, { count });
   let [low, high] = found;
-  if (log) return logScale(low, high, { count, tight });
+  if (log) return logScale(low, high, { count, tight, least });
   if (zero || (!tight && low > 0 && low < 0.6 * high)) low = Math.min(0, low);
   if (zero || (!tight && high < 0 && high > 0.6 * low)) high = Math.max(0, high);
   return linearScale(low, high, { count, tight, rounds });

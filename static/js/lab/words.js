@@ -1,7 +1,7 @@
 // The words of the experiment of this page: those of its folder, else what the server calls a thing.
 
 import { number, trimmed } from "../shared/format.js";
-import { filled, textOr } from "../shared/texts.js";
+import { filled, t, textOr } from "../shared/texts.js";
 
 /** @import { Axis, FindingBody, Grid, GridStep, Series } from "./types.js" */
 
@@ -44,10 +44,16 @@ export const labelText = (label) => textOr(`lab.${page()}.column.${label}`, text
 export const claimText = (id) => textOr(`lab.${page()}.claim.${id}`, null);
 
 /**
- * Four digits, without zeros at the end.
+ * A factor that four digits would make 1, and six do not.
  * @param {number} value
  */
-const short = (value) => trimmed(number(value, 4));
+const nearOne = (value) => Number(Math.abs(value).toPrecision(4)) === 1 && Number(Math.abs(value).toPrecision(6)) !== 1;
+
+/**
+ * Four digits, without zeros at the end; a power of ten by itself.
+ * @param {number} value
+ */
+const short = (value) => trimmed(number(value, nearOne(value) ? 6 : 4)).replace(/^(−?)1×/, "$1");
 
 /** @param {unknown} value */
 export const valueText = (value) => (typeof value === "number" ? short(value) : value === null || value === undefined ? "–" : String(value));
@@ -69,6 +75,13 @@ export function findingText({ id, verdict, text = "", numbers = {} }) {
 export const stepText = ({ id, text = "", numbers = {} }) => sentenceOf(`step.${id}`, numbers) ?? text;
 
 /**
+ * A value in a sentence. Where its name ends in `_series` it holds ids of series, by commas, and their titles are said.
+ * @param {string} name
+ * @param {any} value
+ */
+const named = (name, value) => (name.endsWith("_series") ? String(value).split(", ").map((id) => textOr(`lab.${page()}.series.${id}`, id)).join(t("lab.page.comma")) : valueText(value));
+
+/**
  * A sentence of the experiment with its numbers; null where it has none, or one of its numbers is missing.
  * @param {string} key
  * @param {Record<string, any>} numbers
@@ -77,5 +90,5 @@ function sentenceOf(key, numbers) {
   const sentence = textOr(`lab.${page()}.${key}`, null);
   const names = [...(sentence ?? "").matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   if (sentence === null || names.some((name) => numbers[name] === undefined)) return null;
-  return filled(sentence, Object.fromEntries(names.map((name) => [name, valueText(numbers[name])])));
+  return filled(sentence, Object.fromEntries(names.map((name) => [name, named(name, numbers[name])])));
 }

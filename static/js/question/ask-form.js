@@ -5,6 +5,7 @@ import { licenceText } from "../models/licence.js";
 import { el, iconButton } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { askedModel, askedTarget, modelOf } from "../state/models.js";
+import { optionsAt, QUALITIES, qualityOf, STANDARD } from "../state/quality.js";
 import { store } from "../state/store.js";
 import { View } from "../widgets/view.js";
 
@@ -36,6 +37,8 @@ export class AskForm extends View {
   /** @type {HTMLDivElement} */ downloads;
   /** @type {HTMLSelectElement} */ score;
   /** @type {HTMLInputElement} */ seed;
+  /** @type {HTMLSelectElement} */ quality;
+  /** @type {HTMLOptionElement} */ ownQuality;
 
   build() {
     this.target = el("class-search", { label: t("ask.class"), class: "field" });
@@ -49,9 +52,12 @@ export class AskForm extends View {
       type: "number", class: "seed", min: "0", max: String(MAX_SEED), step: "1", inputmode: "numeric", autocomplete: "off", title: t("ask.seed.long"),
       onchange: () => this.askSeed(), onkeydown: ({ key }) => key === "Escape" && this.show(),
     });
+    this.ownQuality = el("option", { value: "", hidden: true }, t("ask.quality.own"));
+    this.quality = el("select", { title: t("ask.quality.long"), onchange: () => explainAgain({ options: optionsAt(store.state, this.quality.value) }) },
+      ...[STANDARD, ...QUALITIES].map((quality) => el("option", { value: quality, title: t(`ask.quality.${quality}.long`) }, t(`ask.quality.${quality}`))), this.ownQuality);
     this.append(this.target, el("div", { class: "against" }, this.against, this.noAgainst),
       el("div", {}, this.model, this.about, this.downloads),
-      el("div", { class: "settings" },
+      el("div", { class: "settings" }, field(t("ask.quality"), this.quality),
         el("div", { class: "scored" }, field(t("ask.score"), this.score), field(t("ask.seed"), this.seed)), el("input-fields")));
 
     this.target.addEventListener("choose", ({ detail: { index, label } }) => askTarget({ index, label }));
@@ -66,7 +72,7 @@ export class AskForm extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    store.watch(["ask", "layout", "row", "inputs", "models"], () => this.show(), signal);
+    store.watch(["ask", "layout", "row", "inputs", "models", "methods"], () => this.show(), signal);
     store.watch(["downloads"], ({ downloads }) => this.arrange(downloads), signal);
   }
 
@@ -105,6 +111,9 @@ export class AskForm extends View {
     this.about.replaceChildren(...this.modelLinks(model));
     this.score.value = ask.score;
     this.seed.value = String(ask.seed);
+    const quality = qualityOf(store.state);
+    this.ownQuality.hidden = quality !== null;
+    this.quality.value = quality ?? "";
     // The contract: a second class goes with logits only.
     this.score.disabled = Boolean(ask.against);
     this.score.title = ask.against ? t("ask.score.against") : "";

@@ -36,9 +36,10 @@ function completeness({ expected, attributed, relative_error: error, reason, par
  * @returns {Fact}
  */
 function convergence({ converged, change }) {
-  if (converged) return { text: t("panel.converged", { change: format.percent(change) }) };
-  const text = Number.isFinite(change) ? t("panel.unconverged", { change: format.percent(change) }) : t("panel.unconverged.plain");
-  return { text, poor: true };
+  const long = t("panel.converged.long");
+  if (converged) return { text: t("panel.converged", { change: format.percent(change) }), long };
+  if (!Number.isFinite(change)) return { text: t("panel.unconverged.plain"), poor: true };
+  return { text: t("panel.unconverged", { change: format.percent(change) }), long, poor: true };
 }
 
 /**
@@ -54,8 +55,20 @@ const note = ({ code, detail }) => ({ text: textOr(`note.${code}`, detail), sent
  * @returns {Fact[]}
  */
 function errors(diagnostics) {
-  const found = ["standard_error", "error_estimate"].filter((name) => Number.isFinite(diagnostics[name]));
+  const ofSamples = Number.isFinite(diagnostics.limit_error) ? "limit_error" : "standard_error";
+  const found = [ofSamples, "error_estimate"].filter((name) => Number.isFinite(diagnostics[name]));
   return found.map((name) => ({ text: t(`panel.${name}`, { error: format.percent(diagnostics[name]) }), long: t(`panel.${name}.long`) }));
+}
+
+/**
+ * How many gradients a map rests on, and how many of them were computed for another map of the request.
+ * @param {number} count
+ * @param {number} [shared]
+ * @returns {Fact}
+ */
+function evaluations(count, shared) {
+  if (shared) return { text: t("panel.evaluations.shared", { count, shared }), long: t("panel.evaluations.shared.long") };
+  return { text: count === 1 ? t("panel.evaluation") : t("panel.evaluations", { count }) };
 }
 
 /**
@@ -74,7 +87,7 @@ export function factsOf({ seconds, diagnostics = {}, notes = [] }) {
   const facts = [];
   const { gradient_evaluations: gradients, forward_evaluations: forwards, guided_activations: guided, layer } = diagnostics;
   if (Number.isFinite(seconds)) facts.push({ text: t("panel.seconds", { seconds: spent(seconds) }) });
-  if (gradients) facts.push({ text: gradients === 1 ? t("panel.evaluation") : t("panel.evaluations", { count: gradients }) });
+  if (gradients) facts.push(evaluations(gradients, diagnostics.shared_gradients));
   if (forwards) facts.push({ text: t("panel.forward", { count: forwards }) });
   if (guided !== null && guided !== undefined) facts.push({ text: t("panel.guided", { count: guided }), long: t("panel.guided.long") });
   if (layer) facts.push({ text: t("panel.layer", { layer }), long: t("panel.layer.long") });

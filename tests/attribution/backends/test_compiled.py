@@ -9,7 +9,7 @@ import pytest
 import timm
 import torch
 import torchvision.models as tv
-from gradoscope.attribution.backends.compiled import CompiledBackend, _gradient, direction_of
+from gradoscope.attribution.backends.compiled import CompiledBackend, direction_of, gradient_of
 from gradoscope.attribution.backends.folding import fold_batch_norm
 from gradoscope.attribution.backends.tape import Unsupported, record
 from gradoscope.attribution.gradients import take_gradients
@@ -256,7 +256,7 @@ def test_large_linear_weights_are_not_copied() -> None:
     from gradoscope.attribution.backends.graph import graph_of
 
     network = wrap(Linears(1024))
-    graph, weights = graph_of(record(network, ((1, 3, 8, 8), (1, 3), (1, 1)), _gradient))
+    graph, weights = graph_of(record(network, ((1, 3, 8, 8), (1, 3), (1, 1)), gradient_of))
     second = network.network.second.weight
     assert [values.ctypes.data for values in weights] == [second.data_ptr()] * 2
     constants = [one for one in graph.get_ops() if one.get_type_name() == "Constant"]

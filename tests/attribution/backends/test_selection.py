@@ -128,11 +128,11 @@ def test_slow_backends_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
             now[0] += self.seconds
             return super().gradients(pictures, score)
 
-    for seconds, better in ((2.0, False), (0.5, True)):
+    for seconds, better, rounds in ((2.0, False, 3), (0.9, True, 3), (0.5, True, 2)):
         old, new = Timed(classifier), Timed(classifier)
         new.seconds = seconds
         trial = BackendTrial(old, new)
-        for _ in range(3):
+        for _ in range(rounds):  # two are enough where it is quicker by far
             assert not trial.ended
             trial.run(PICTURES, Score(0))
         assert trial.ended
@@ -242,3 +242,74 @@ def test_views_share_folded_weights() -> None:
         actual = engine_of(backend, Score(1)).gradients(pictures)
     assert (backend.backend.name, backend.bytes) == ("folded", 0)
     assert relative(actual, expected) < 1e-5
+
+
+class Quick(Scaled):
+    """Stands for a compiled backend: right, and with one size of its own."""
+
+    def __init__(self, classifier, batch: int) -> None:  # type: ignore[no-untyped-def]
+        super().__init__(classifier)
+        self.name, self.sizes = "compiled", (2 * batch,)
+
+
+@pytest.fixture
+def quick_compiler(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A compiler that makes `Quick` as soon as the event is set."""
+    may_end = threading.Event()
+
+    def compile(classifier, batch: int) -> Quick:  # type: ignore[no-untyped-def]
+        assert may_end.wait(30)
+        return Quick(classifier, batch)
+
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.CompiledBackend", compile)
+    monkeypatch.setattr("gradoscope.attribution.backends.selection.available", lambda classifier: True)
+    monkeypatch.setattr(BackendTrial, "_decide", lambda trial: trial.__dict__.update(ended=True, better=trial.new))
+    return may_end
+
+
+def test_what_is_begun_early_is_settled_before_the_first_request(quick_compiler: threading.Event) -> None:
+    backend = selector(Normalised(), kind="auto")
+    backend.begin(0.01)
+    assert backend.begun
+    assert backend.backend.name == "plain", "nothing is used before it is tried"
+    backend.settle(0)  # not compiled in time: it goes on in idle moments
+    assert backend.backend.name == "plain"
+    quick_compiler.set()
+    backend.settle(30)
+    assert (backend.backend.name, backend.partial_batch_backend.name) == ("compiled", "folded")
+    assert not backend.advance(), "nothing is left to try"
+    backend.begin(0.01)
+    backend.settle(30)
+    assert backend.backend.name == "compiled"
+
+
+def test_nothing_is_begun_early_where_passes_take_long_or_it_is_switched_off(quick_compiler: threading.Event) -> None:
+    quick_compiler.set()
+    slow, off, eager = (selector(Normalised(), kind=kind) for kind in ("auto", "none", "pytorch"))
+    slow.begin(0.2)
+    off.begin(0.01)
+    eager.begin(0.01)
+    for backend in (slow, off, eager):
+        assert not backend.begun
+        backend.settle(30)
+        assert backend.backend.name == "plain"
+    engine_of(eager, Score(1)).gradients(PICTURES)
+    assert eager.backend.name == "folded"
+
+
+def test_a_graph_on_wrong_folded_weights_is_dropped(
+    quick_compiler: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The compiler works on folded weights before they are proven: where they are wrong, nobody uses its graph."""
+    quick_compiler.set()
+    monkeypatch.setattr(EagerBackend, "gradients", lambda self, x, s: _wrong_if_folded(self, x, s))
+    backend = selector(Normalised(), kind="auto")
+    backend.begin(0.01)
+    backend.settle(30)
+    assert (backend.backend.name, backend.begun, backend.bytes) == ("plain", False, 0)
+    assert not backend.advance()
+
+
+def _wrong_if_folded(backend: EagerBackend, pictures: Tensor, score: Score) -> Tensor:
+    found = take_gradients(backend.classifier, pictures, score)
+    return 2 * found if backend.name == "folded" else found

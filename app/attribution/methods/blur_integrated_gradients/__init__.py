@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import cached_property
 from typing import Literal
 
@@ -9,9 +10,10 @@ from pydantic import Field
 from torch import Tensor
 
 from ...engine import Engine
+from ...shared_gradients import Walk
 from ..base import Method, Paper, Steps, register
 from ..blur import blur
-from ..paths import PathParameters, integrate
+from ..paths import TOLERANCES, PathParameters, integrate
 from ..schedules import Cell, Sweep, Warp, hyperbolic, power
 
 HALF_SIGMA = 9.0  # pixels of blur, `half` of `schedules.hyperbolic`; 9 had the smallest error in docs/convergence.md
@@ -40,7 +42,7 @@ class DeblurPath:
     """
 
     def __init__(self, picture: Tensor, max_sigma: float) -> None:
-        self.picture, self.max_sigma = picture, max_sigma
+        self.picture, self.max_sigma, self.name = picture, max_sigma, deblurring(max_sigma)
         self._edges: dict[float, Tensor] = {}
         self._max_edges = min(MAX_EDGES, MAX_EDGES_BYTES // picture.nbytes)
 
@@ -64,6 +66,11 @@ class DeblurPath:
 
     def fraction(self, cell: Cell, cells: int) -> float:
         return 1 / cells
+
+
+def deblurring(max_sigma: float) -> Hashable:
+    """The name of the path from a picture blurred so far."""
+    return "blur", max_sigma
 
 
 @register
@@ -93,9 +100,14 @@ class BlurIntegratedGradients(Method[BlurIntegratedGradientsParameters]):
     default = True
     additive = True
     Parameters = BlurIntegratedGradientsParameters
+    qualities = TOLERANCES
 
     def cost(self, parameters: BlurIntegratedGradientsParameters, size: tuple[int, int]) -> int:
         return sum(map(len, sweeps(parameters)))
+
+    def walks(self, parameters: BlurIntegratedGradientsParameters) -> tuple[Walk, ...]:
+        points = [cell.point for sweep in sweeps(parameters) for cell in sweep]
+        return (Walk(deblurring(parameters.max_sigma), points),)
 
     def attribute(
         self, engine: Engine, picture: Tensor, parameters: BlurIntegratedGradientsParameters, seed: int

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...engine import Engine
 from ...gradients import finite
 from ...noise import generator
-from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, qualities, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
 from ..running_mean import RunningMean
@@ -60,6 +60,7 @@ class GradientShap(Method[GradientShapParameters]):
     )
     additive = True
     Parameters = GradientShapParameters
+    qualities = qualities("samples", 25, 200, 1000)
 
     def stochastic(self, parameters: GradientShapParameters) -> bool:
         return True  # the points on the path are random, whatever the baseline

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...engine import Engine
 from ...errors import ComputationFailed, Refused
 from ...gradients import finite
-from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, qualities, register
 from ..baselines import Baseline, make_baseline
 from ..paths import completeness
 
@@ -82,6 +82,7 @@ class GuidedIntegratedGradients(Method[GuidedIntegratedGradientsParameters]):
     )
     additive = True
     Parameters = GuidedIntegratedGradientsParameters
+    qualities = qualities("steps", 50, 200, 800)
 
     def stochastic(self, parameters: GuidedIntegratedGradientsParameters) -> bool:
         return parameters.baseline == "noise"

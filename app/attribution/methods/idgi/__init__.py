@@ -10,10 +10,11 @@ from torch import Tensor
 
 from ...engine import Engine
 from ...gradients import finite
-from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
-from ..baselines import Baseline, make_baseline
-from ..blur_integrated_gradients import HALF_SIGMA, DeblurPath
-from ..integrated_gradients import WARPS, StraightPath
+from ...shared_gradients import Walk
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, qualities, register
+from ..baselines import Baseline
+from ..blur_integrated_gradients import HALF_SIGMA, DeblurPath, deblurring
+from ..integrated_gradients import WARPS, straight, straight_path
 from ..paths import Path, completeness
 from ..schedules import Sweep, hyperbolic, midpoint
 
@@ -62,6 +63,7 @@ class Idgi(Method[IdgiParameters]):
     )
     additive = True
     Parameters = IdgiParameters
+    qualities = qualities("steps", 25, 100, 400)
 
     def stochastic(self, parameters: IdgiParameters) -> bool:
         return parameters.path == "straight" and parameters.baseline == "noise"
@@ -69,13 +71,24 @@ class Idgi(Method[IdgiParameters]):
     def cost(self, parameters: IdgiParameters, size: tuple[int, int]) -> int:
         return 2 * parameters.steps + 1  # a gradient for each step, and the scores where they begin and end
 
+    def walks(self, parameters: IdgiParameters) -> tuple[Walk, ...]:
+        blurs = parameters.path == "blur"
+        path = deblurring(parameters.max_sigma) if blurs else straight(parameters.baseline)
+        return (Walk(path, [cell.point for cell in sweep_of(parameters)]),)
+
     def attribute(self, engine: Engine, picture: Tensor, parameters: IdgiParameters, seed: int) -> Steps:
         if parameters.path == "blur":
             blur = DeblurPath(picture, parameters.max_sigma)
-            sweep = midpoint(parameters.steps, hyperbolic(HALF_SIGMA / parameters.max_sigma))
-            return (yield from distribute(engine, blur, sweep, sharp_at=0))
-        path = StraightPath((picture, make_baseline(parameters.baseline, picture, seed)))
-        return (yield from distribute(engine, path, midpoint(parameters.steps, WARPS["geometric"]), sharp_at=1))
+            return (yield from distribute(engine, blur, sweep_of(parameters), sharp_at=0))
+        path = straight_path(picture, parameters.baseline, seed)
+        return (yield from distribute(engine, path, sweep_of(parameters), sharp_at=1))
+
+
+def sweep_of(parameters: IdgiParameters) -> Sweep:
+    """The steps: those of the integrated gradients with their default rule or schedule on the same path."""
+    blurs = parameters.path == "blur"
+    warp = hyperbolic(HALF_SIGMA / parameters.max_sigma) if blurs else WARPS["geometric"]
+    return midpoint(parameters.steps, warp)
 
 
 def distribute(engine: Engine, path: Path, sweep: Sweep, sharp_at: Literal[0, 1]) -> Steps:
@@ -89,15 +102,17 @@ def distribute(engine: Engine, path: Path, sweep: Sweep, sharp_at: Literal[0, 1]
     ends = dict(zip((sharp, other), path.ends, strict=True))
     total, done = len(edges) + len(sweep), 0
     scores: dict[float, float] = {}
-    for places in engine.batches(edges):
-        pictures = torch.stack([ends[t] if t in ends else path.at(t) for t in places])
-        scores |= dict(zip(places, finite(engine.scores(pictures)).double().tolist(), strict=True))
-        done += len(places)
-        yield Progress(done, total)
     towards, share = 2 * sharp_at - 1, 0.0
     summed = torch.zeros_like(path.ends[0], dtype=torch.float64)
     for batch in engine.batches(sweep):
-        squares = engine.gradients(torch.stack([path.at(cell.point) for cell in batch])).double().square()
+        # scores are taken when they are needed, so that gradients come as early as those of other maps on this path
+        unknown = sorted({t for cell in batch for t in (cell.start, cell.end)} - scores.keys())
+        for places in engine.batches(unknown):
+            pictures = torch.stack([ends[t] if t in ends else path.at(t) for t in places])
+            scores |= dict(zip(places, finite(engine.scores(pictures)).double().tolist(), strict=True))
+            done += len(places)
+            yield Progress(done, total)
+        squares = engine.gradients_along(path, [cell.point for cell in batch]).double().square()
         for square, cell in zip(squares, batch, strict=True):
             size = float(square.sum())
             if size:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...engine import Engine
+from ...shared_gradients import Walk
 from ..base import Method, Paper, Steps, register
 from ..baselines import Baseline, make_baseline
-from ..paths import PathParameters, integrate
+from ..paths import TOLERANCES, PathParameters, integrate
 from ..schedules import Cell, Sweep, gauss_legendre, geometric, power
 
 # the spacing of the points for each rule; 11: the least error in docs/convergence.md
+GAUSS_STEPS = {"quick": 31, "good": 121, "exact": 481}
 WARPS = {"geometric": geometric(11), "midpoint": power(1)}
 
 
@@ -41,6 +44,7 @@ class StraightPath:
     """x′ + t (x − x′); `ends` are (x, x′)."""
 
     ends: tuple[Tensor, Tensor]
+    name: Hashable | None = None
 
     @cached_property
     def difference(self) -> Tensor:
@@ -54,6 +58,16 @@ class StraightPath:
 
     def fraction(self, cell: Cell, cells: int) -> float:
         return cell.end - cell.start
+
+
+def straight(baseline: Baseline) -> Hashable:
+    """The name of the straight path from a baseline."""
+    return "straight", baseline
+
+
+def straight_path(picture: Tensor, baseline: Baseline, seed: int) -> StraightPath:
+    """The straight path from a baseline to the picture, with its name."""
+    return StraightPath((picture, make_baseline(baseline, picture, seed)), straight(baseline))
 
 
 @register
@@ -81,6 +95,13 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
     default = True
     additive = True
     Parameters = IntegratedGradientsParameters
+    qualities = TOLERANCES
+
+    def at_quality(self, quality: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Gauss-Legendre has no tolerance, but about as many steps as it takes."""
+        if given.get("rule") == "gauss_legendre":
+            return {"steps": GAUSS_STEPS[quality], **given}
+        return super().at_quality(quality, given)
 
     def stochastic(self, parameters: IntegratedGradientsParameters) -> bool:
         return parameters.baseline == "noise"
@@ -88,8 +109,12 @@ class IntegratedGradients(Method[IntegratedGradientsParameters]):
     def cost(self, parameters: IntegratedGradientsParameters, size: tuple[int, int]) -> int:
         return sum(map(len, sweeps(parameters)))
 
+    def walks(self, parameters: IntegratedGradientsParameters) -> tuple[Walk, ...]:
+        points = [cell.point for sweep in sweeps(parameters) for cell in sweep]
+        return (Walk(straight(parameters.baseline), points),)
+
     def attribute(self, engine: Engine, picture: Tensor, parameters: IntegratedGradientsParameters, seed: int) -> Steps:
-        path = StraightPath((picture, make_baseline(parameters.baseline, picture, seed)))
+        path = straight_path(picture, parameters.baseline, seed)
         return (yield from integrate(engine, path, sweeps(parameters), parameters.tolerance))
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...noise import generator
-from ..base import Paper, register
+from ..base import Paper, qualities, register
 from ..superpixels import Fit, SuperpixelMethod, SuperpixelParameters, weighted_least_squares
 
 
@@ -42,6 +42,7 @@ class KernelShap(SuperpixelMethod[SuperpixelParameters]):
         "Asks about pictures with most of their parts hidden, which the model never saw",
     )
     Parameters = SuperpixelParameters
+    qualities = qualities("samples", 250, 1000, 4000)
 
     def draw(self, count: int, superpixels: int, seed: int) -> Iterator[Tensor]:
         sizes = torch.arange(1, superpixels, dtype=torch.float64)

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...noise import generator
-from ..base import Paper, register
+from ..base import Paper, qualities, register
 from ..superpixels import Fit, SuperpixelMethod, SuperpixelParameters, weighted_least_squares
 
 
@@ -49,6 +49,7 @@ class Lime(SuperpixelMethod[LimeParameters]):
         "What superpixels do together is not in a linear model",
     )
     Parameters = LimeParameters
+    qualities = qualities("samples", 250, 1000, 4000)
 
     def draw(self, count: int, superpixels: int, seed: int) -> Iterator[Tensor]:
         for number in range(count):

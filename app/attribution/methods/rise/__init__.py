@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 from ...engine import Engine
 from ...gradients import finite
 from ...noise import generator
-from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Method, Paper, Parameters, Progress, Steps, qualities, register
 from ..baselines import Baseline, make_baseline
 from ..running_mean import RunningMean
 
@@ -63,6 +63,7 @@ class Rise(Method[RiseParameters]):
     single_channel = True
     differentiates = False
     Parameters = RiseParameters
+    qualities = qualities("masks", 1000, 4000, 16000)
 
     def stochastic(self, parameters: RiseParameters) -> bool:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Literal
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from ...engine import Engine
 from ...noise import noise
-from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
+from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, qualities, register
 from ..running_mean import RunningMean
+from .wiener import wiener
 
 
 class SmoothGradParameters(Parameters):
@@ -25,10 +27,21 @@ class SmoothGradParameters(Parameters):
         "mean", title="Variant", description="Mean of g, mean of g² (SmoothGrad²), or variance of g (VarGrad)"
     )
 
+    filter: Literal["none", "wiener"] = Field(
+        "none",
+        title="Filter",
+        description="wiener: holds down what two halves of the samples do not agree on. With very many samples the "
+        "map is the same as without",
+    )
+
     @model_validator(mode="after")
     def _enough_samples(self) -> SmoothGradParameters:
         if self.variant == "variance" and self.samples < 2:
             raise ValueError("the variance needs samples ≥ 2")
+        if self.filter == "wiener" and self.variant != "mean":
+            raise ValueError("filter = wiener is of variant = mean")
+        if self.filter == "wiener" and self.samples < 4:
+            raise ValueError("filter = wiener compares two halves of the pairs of samples: it needs samples ≥ 4")
         return self
 
 
@@ -75,9 +88,17 @@ class SmoothGrad(Method[SmoothGradParameters]):
     other two variants are even functions of the noise, so pairs would cancel less; their samples are independent
     (docs/convergence.md). The noise of a sample depends on the seed and its index only. Statistics are updated in
     float64, sample by sample, so the size of the micro-batch does not change the result. The variance uses Welford's
-    recurrence: if all g are equal, it is exactly 0. Diagnostics: `standard_error` of the mean of g, over the means of
-    its pairs, which are independent, and of the mean of g², over its samples: see `RunningMean`. With an odd number of
-    samples the last one, without a partner, is left out of it.
+    recurrence: if all g are equal, it is exactly 0.
+
+    With `filter` = wiener the mean is weighted, frequency by frequency in each part of the picture, by how far every
+    other pair agrees with the rest: see `smooth_grad.wiener`. With many samples the weights become 1: the limit is the
+    same, and fewer samples are closer to it (docs/convergence.md). Maps on the way are not filtered.
+
+    Diagnostics: `standard_error` of the mean of g, over the means of its pairs, which are independent, and of the mean
+    of g², over its samples: see `RunningMean`. With an odd number of samples the last one, without a partner, is left
+    out of it. It is relative to the size of this map, noise and all; `limit_error` is relative to that of very many
+    samples: e/√(1 − e²), since ‖mean‖² is ‖limit‖² and the noise's square; None where e ≥ 1. Of a filtered map there is
+    `limit_error` alone.
     """
 
     id = "smooth_grad"
@@ -94,6 +115,7 @@ class SmoothGrad(Method[SmoothGradParameters]):
     default = True
     relation_to_gradient = "mean"
     Parameters = SmoothGradParameters
+    qualities = qualities("samples", 25, 200, 1000)
 
     def stochastic(self, parameters: SmoothGradParameters) -> bool:
         return parameters.noise > 0
@@ -107,7 +129,8 @@ class SmoothGrad(Method[SmoothGradParameters]):
         noises = draw_noise(engine, seed, parameters.samples, picture.shape)
         noisy = (picture + deviation * sample_noise for sample_noise in noises)
         statistic = RUNNING_STATISTICS[parameters.variant](picture)
-        samples = IndependentSamples(parameters.variant, torch.zeros_like(picture, dtype=torch.float64))
+        zeros = torch.zeros_like(picture, dtype=torch.float64)
+        samples = IndependentSamples(parameters.variant, zeros, halved=parameters.filter == "wiener")
         done = 0
         for batch in engine.batches(noisy):
             for gradient in engine.gradients(torch.stack(batch)).double():
@@ -115,18 +138,29 @@ class SmoothGrad(Method[SmoothGradParameters]):
                 samples.add(gradient)
             done += len(batch)
             values = statistic.value.to(picture.dtype, copy=True)
-            yield Progress(done, parameters.samples, values)
+            if done < parameters.samples or not samples.halves:
+                yield Progress(done, parameters.samples, values)
         diagnostics: Diagnostics = {"gradient_evaluations": done}
-        if parameters.variant != "variance":
-            diagnostics["standard_error"] = samples.running_mean.standard_error
+        if samples.halves:
+            filtered, diagnostics["limit_error"] = wiener(statistic.value, *(half.value for half in samples.halves))
+            values = filtered.to(picture.dtype)
+            yield Progress(done, parameters.samples, values)
+        elif parameters.variant != "variance":
+            error = diagnostics["standard_error"] = samples.running_mean.standard_error
+            if error is not None:
+                diagnostics["limit_error"] = error / math.sqrt(1 - error**2) if error < 1 else None
         return Attribution(values, diagnostics)
 
 
 class IndependentSamples:
-    """The running mean of what a variant averages over: pairs of g, or g². Takes the gradients one by one."""
+    """The running mean of what a variant averages over: pairs of g, or g². Takes the gradients one by one.
 
-    def __init__(self, variant: str, zeros: Tensor) -> None:
+    `halves` are the means of every other pair, and of the rest.
+    """
+
+    def __init__(self, variant: str, zeros: Tensor, *, halved: bool = False) -> None:
         self.variant, self.running_mean = variant, RunningMean(zeros)
+        self.halves = [Mean(zeros), Mean(zeros)] if halved else []
         self._first: Tensor | None = None
 
     def add(self, gradient: Tensor) -> None:
@@ -135,7 +169,10 @@ class IndependentSamples:
         elif self.variant == "mean" and self._first is None:
             self._first = gradient
         elif self.variant == "mean" and self._first is not None:
-            self.running_mean.add((self._first + gradient).div_(2))
+            pair = (self._first + gradient).div_(2)
+            if self.halves:
+                self.halves[self.running_mean.count % 2].add(pair)
+            self.running_mean.add(pair)
             self._first = None
 
 

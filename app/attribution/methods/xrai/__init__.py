@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ...engine import Engine
 from ...gradients import finite
-from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, register
-from ..baselines import Baseline, make_baseline
-from ..integrated_gradients import WARPS, StraightPath
+from ...shared_gradients import Walk
+from ..base import Attribution, Diagnostics, Method, Paper, Parameters, Progress, Steps, qualities, register
+from ..baselines import Baseline
+from ..integrated_gradients import WARPS, StraightPath, straight, straight_path
 from ..paths import completeness, integrate
 from ..schedules import midpoint
 from .regions import rank_regions
@@ -76,14 +77,20 @@ class Xrai(Method[XraiParameters]):
     single_channel = True
     additive = True
     Parameters = XraiParameters
+    qualities = qualities("steps", 25, 100, 400)
 
     def cost(self, parameters: XraiParameters, size: tuple[int, int]) -> int:
         return len(BASELINES) * parameters.steps
 
+    def walks(self, parameters: XraiParameters) -> tuple[Walk, ...]:
+        points = [cell.point for cell in midpoint(parameters.steps, WARPS["geometric"])]
+        return tuple(Walk(straight(kind), points) for kind in BASELINES)
+
     def attribute(self, engine: Engine, picture: Tensor, parameters: XraiParameters, seed: int) -> Steps:
-        baselines = [make_baseline(kind, picture, seed) for kind in BASELINES]
-        score, *at_baselines = finite(engine.scores(torch.stack((picture, *baselines)))).double().tolist()
-        attribution = yield from mean_over_baselines(engine, picture, baselines, parameters.steps)
+        paths = [straight_path(picture, kind, seed) for kind in BASELINES]
+        ends = torch.stack((picture, *(path.ends[1] for path in paths)))
+        score, *at_baselines = finite(engine.scores(ends)).double().tolist()
+        attribution = yield from mean_over_baselines(engine, paths, parameters.steps)
         density = attribution.double().cpu().numpy()
         segments = segments_of(picture.double().cpu().permute(1, 2, 0).numpy(), parameters.dilation)
         regions, means = rank_regions(density, segments)
@@ -97,16 +104,15 @@ class Xrai(Method[XraiParameters]):
         return Attribution(values, diagnostics)
 
 
-def mean_over_baselines(
-    engine: Engine, picture: Tensor, baselines: list[Tensor], steps: int
-) -> Generator[Progress, None, Tensor]:
-    """Integrated gradients, the mean over the baselines, summed over the channels, (H, W).
+def mean_over_baselines(engine: Engine, paths: list[StraightPath], steps: int) -> Generator[Progress, None, Tensor]:
+    """Integrated gradients, the mean over the paths from their baselines, summed over the channels, (H, W).
 
     On the way that of the baselines so far.
     """
+    picture = paths[0].ends[0]
     total = torch.zeros_like(picture, dtype=torch.float64)
-    for number, baseline in enumerate(baselines):
-        run = integrate(engine, StraightPath((picture, baseline)), [midpoint(steps, WARPS["geometric"])])
+    for number, path in enumerate(paths):
+        run = integrate(engine, path, [midpoint(steps, WARPS["geometric"])])
         while True:
             try:
                 step = next(run)
@@ -115,9 +121,9 @@ def mean_over_baselines(
                 break
             assert step.estimate is not None
             estimate = (total + step.estimate) / (number + 1)
-            yield Progress(number * steps + step.done, len(baselines) * steps, estimate.sum(0)[None].to(picture))
+            yield Progress(number * steps + step.done, len(paths) * steps, estimate.sum(0)[None].to(picture))
         total += one.values
-    return (total / len(baselines)).sum(0)
+    return (total / len(paths)).sum(0)
 
 
 def described(region: np.ndarray, density: np.ndarray) -> Region:

@@ -79,6 +79,7 @@ def _numbers(parameters: BinaryParameters, training: Training, t: float) -> dict
         accuracies = training.accuracy.mean(1).tolist()
         found["accuracy"] = accuracies[asked]
         found["accuracy_other"] = accuracies[other]
+        found["flipped"] = float((signs(training.first) != signs(training.last)).float().mean())
         found["accuracies"] = dict(zip(ESTIMATORS, accuracies, strict=False))
     return found
 

@@ -32,7 +32,11 @@ def findings(parameters: BinaryParameters, training: Training, found: dict[str, 
     said = [_truer(parameters, training), _reached(parameters, found), _information(parameters, training),
             _error(parameters, training)]  # fmt: skip
     if parameters.train_steps:
-        said += [_trains(parameters, training), _balanced_trains(parameters, training)]
+        said += [
+            _learned(parameters, training, found),
+            _trains(parameters, training),
+            _balanced_trains(parameters, training),
+        ]
     return tuple(said)
 
 
@@ -54,6 +58,17 @@ def _reached(parameters: BinaryParameters, found: dict[str, Any]) -> ExperimentF
     verdict: Verdict = "fails" if found["silent"] > 0 else "depends" if found["silent_at_end"] > 0 else "holds"
     return ExperimentFinding(id="reached", verdict=verdict, numbers={
         "silent": found["silent"], "at_end": found["silent_at_end"], "progress": parameters.progress})  # fmt: skip
+
+
+def _learned(parameters: BinaryParameters, training: Training, found: dict[str, Any]) -> ExperimentFinding:
+    """How many binary weights another sign than at the start, and what that was good for."""
+    asked = ESTIMATORS.index(parameters.estimator)
+    start = training.accuracies[0][asked]
+    gain = interval(training.accuracy[asked] - start)
+    verdict: Verdict = "fails" if gain.low > 0 and found["flipped"] > 0 else "depends"
+    return ExperimentFinding(id="learned", verdict=verdict, numbers={
+        "flipped": found["flipped"], "updates": parameters.train_steps, "start": float(start.mean()),
+        "accuracy": found["accuracy"], "seeds": parameters.seeds})  # fmt: skip
 
 
 def _with_and_without(parameters: BinaryParameters, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

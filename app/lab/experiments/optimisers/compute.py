@@ -8,13 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....contract.experiments import Axis, BarsData, ContourData, LinesData, Number, Series, finite
+from ....contract.experiments import Axis, BarsData, ContourData, LinesData, Number, Series, TableData, finite
 from ...experiment import Figure, Update
 from ...values import numbers
 from . import Optimiser, OptimisersParameters
 from .descent import DEFAULTS, OPTIMISERS, STATES, Descent, best, descend, final_losses
 from .findings import findings
+from .race import arrival, distances, stalls
 from .surfaces import heights, place
+
+LEAST = 1e-20
+"""Heights and steps below this are 0 to rounding, and are not drawn."""
 
 GRID = 60
 """Points along each axis; an even number, so that none is a lowest point, whose height of 0 has no logarithm."""
@@ -26,28 +30,29 @@ def run(parameters: OptimisersParameters, seed: int) -> Iterator[Update]:
     total = len(names) + 1
     yield Update(1, total, (_contour(parameters, {}),), {})
     found: dict[Optimiser, Descent] = {}
-    by_default: dict[str, float | None] = {}
+    by_default: dict[Optimiser, Descent] = {}
     for done, name in enumerate(names, 2):
         if parameters.rate == "best":
             found[name] = best(parameters, name, seed)
-            plain = descend(parameters, name, [DEFAULTS[name]], seed)
-            by_default[name] = finite(float(final_losses(parameters, plain)))
+            by_default[name] = descend(parameters, name, [DEFAULTS[name]], seed)
         else:
             rate = DEFAULTS[name] if parameters.rate == "default" else parameters.rate
             found[name] = descend(parameters, name, [rate], seed)
         said = _numbers(parameters, found)
         if by_default:
-            said["final_at_default"] = dict(by_default)
+            said["final_at_default"] = {
+                name: finite(float(final_losses(parameters, one))) for name, one in by_default.items()
+            }
         last = done == total
         if last and parameters.surface == "bowl":
             said |= _bowl(parameters.condition)
-        yield Update(done, total, _figures(parameters, found), said, findings(parameters, said) if last else ())
+        told = [*findings(parameters, said), *stalls(parameters, found, by_default)] if last else []
+        yield Update(done, total, _figures(parameters, found, said), said, tuple(told))
 
 
 def _numbers(parameters: OptimisersParameters, found: dict[Optimiser, Descent]) -> dict[str, Any]:
-    lowest = torch.tensor(place(parameters).minima, dtype=torch.float64)
     said: dict[str, Any] = {
-        "trajectory": {}, "losses": {}, "rates": {}, "first_step": {}, "final": {}, "distance": {},
+        "trajectory": {}, "losses": {}, "rates": {}, "first_step": {}, "final": {}, "distance": {}, "arrival": {},
     }  # fmt: skip
     for name, one in found.items():
         points = one.points[0]
@@ -56,7 +61,8 @@ def _numbers(parameters: OptimisersParameters, found: dict[Optimiser, Descent]) 
         said["rates"][name] = one.rates[0]
         said["first_step"][name] = finite(float((points[1] - points[0]).abs().max()))
         said["final"][name] = said["losses"][name][-1]
-        said["distance"][name] = finite(float((points[-1] - lowest).norm(dim=1).min()))
+        said["distance"][name] = finite(float(distances(parameters, points)[-1]))
+        said["arrival"][name] = arrival(parameters, points)
     return said
 
 
@@ -81,7 +87,9 @@ def _bowl(condition: float) -> dict[str, float]:
     return {"best_factor": plain, "best_factor_momentum": float(radius.max()), "best_alpha": alpha, "best_beta": beta}
 
 
-def _figures(parameters: OptimisersParameters, found: dict[Optimiser, Descent]) -> tuple[Figure, ...]:
+def _figures(
+    parameters: OptimisersParameters, found: dict[Optimiser, Descent], said: dict[str, Any]
+) -> tuple[Figure, ...]:
     steps: list[Number] = list(range(parameters.steps + 1))
     losses = {name: numbers(heights(parameters, one.points[0])) for name, one in found.items()}
     signed = parameters.surface in ("reddi", "saddle")  # heights below zero have no place on a logarithmic axis
@@ -89,12 +97,13 @@ def _figures(parameters: OptimisersParameters, found: dict[Optimiser, Descent]) 
         Series(id=name, x=steps, y=one if signed else numbers([torch.nan if y is None else y for y in one], True))
         for name, one in losses.items()
     ]
-    drawn = LinesData(x=Axis(id="step"), y=Axis(id="loss", scale="linear" if signed else "log"), series=curves)
+    height = Axis(id="loss") if signed else Axis(id="loss", scale="log", least=LEAST)
+    drawn = LinesData(x=Axis(id="step"), y=height, series=curves)
     shown: Optimiser = "adam" if parameters.optimiser == "all" else parameters.optimiser
     figures = [_contour(parameters, found), Figure("losses", drawn)]
     if shown in found:
         figures.append(_state(parameters, found[shown]))
-    figures.append(_first_steps(found))
+    figures += [_first_steps(found), _end(said)]
     return tuple(figures)
 
 
@@ -125,7 +134,16 @@ def _state(parameters: OptimisersParameters, one: Descent) -> Figure:
     lengths: Tensor = (one.points[0, 1:] - one.points[0, :-1]).norm(dim=1)
     series = [Series(id="length", x=steps, y=numbers(lengths, True))]
     series += [Series(id=kept, x=steps, y=numbers(one.state[kept][0], True)) for kept in STATES if kept in one.state]
-    return Figure("state", LinesData(x=Axis(id="step"), y=Axis(id="size", scale="log"), series=series))
+    return Figure("state", LinesData(x=Axis(id="step"), y=Axis(id="size", scale="log", least=LEAST), series=series))
+
+
+def _end(said: dict[str, Any]) -> Figure:
+    """Who arrived, when, and at which rate."""
+    columns = {"rate": said["rates"], "arrival": said["arrival"], "left": said["distance"]}
+    rows: list[list[str | float | int | None]] = [
+        [name, *(column[name] for column in columns.values())] for name in said["rates"]
+    ]
+    return Figure("end", TableData(columns=["optimiser", *columns], rows=rows))
 
 
 def _first_steps(found: dict[Optimiser, Descent]) -> Figure:

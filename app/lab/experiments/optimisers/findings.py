@@ -39,7 +39,19 @@ def _arrived(parameters: OptimisersParameters, found: dict[str, Any]) -> Experim
     distances = found["distance"]
     near = [name for name, one in distances.items() if one is not None and one < NEAR]
     verdict: Verdict = "holds" if len(near) == len(distances) else "depends" if near else "fails"
-    numbers = {"near": len(near), "number": len(distances), "steps": parameters.steps, "distance": NEAR}
+    missing = [name for name in distances if name not in near]
+    numbers: dict[str, float | int | str | None] = {
+        "near": len(near), "number": len(distances), "steps": parameters.steps, "distance": NEAR,
+        **({"missing_series": ", ".join(missing)} if missing else {}),
+    }  # fmt: skip
+    when = {name: step for name, step in found["arrival"].items() if step is not None}
+    if when and len(distances) > 1:
+        first = min(when, key=lambda name: when[name])
+        numbers |= {"first_series": first, "first_step": when[first]}
+    if len(distances) == 1:
+        one = next(iter(distances))
+        numbers |= {"one_series": one, "left": distances[one], "step": when.get(one)}
+        return ExperimentFinding(id="arrived_one", verdict=verdict, numbers=numbers)
     return ExperimentFinding(id="arrived", verdict=verdict, numbers=numbers)
 
 
@@ -49,7 +61,8 @@ def _fair(found: dict[str, Any]) -> ExperimentFinding:
     at_best = {name: one for name, one in found["final"].items() if one is not None}
     first, second = min(at_default, key=lambda name: at_default[name]), min(at_best, key=lambda name: at_best[name])
     numbers: dict[str, float | int | str | None] = {
-        "at_default": first, "default_loss": at_default[first], "at_best": second, "best_loss": at_best[second],
+        "at_default_series": first, "default_loss": at_default[first],
+        "at_best_series": second, "best_loss": at_best[second],
         "winner_at_best": at_best.get(first), "sgd_default": at_default.get("sgd"), "sgd_best": at_best.get("sgd"),
     }  # fmt: skip
     return ExperimentFinding(id="fair", verdict="holds" if first == second else "fails", numbers=numbers)

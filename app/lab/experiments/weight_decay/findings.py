@@ -68,7 +68,7 @@ def of_fits(parameters: WeightDecayParameters, weights: Tensor, held: Tensor) ->
         "high": gap.high, "seeds": len(l2),
     }  # fmt: skip
     better: Verdict = "fails" if alike or gap.low > 0 else "holds" if gap.high < 0 else "depends"
-    said.append(ExperimentFinding(id="better", verdict=better, numbers=numbers))
+    said.append(ExperimentFinding(id="better_same" if alike else "better", verdict=better, numbers=numbers))
     without = held[KINDS.index(parameters.kind), :, 0]
     if bool(without.isfinite().all()):
         said.append(_helps(parameters, errors[parameters.kind], without, DECAYS[best[parameters.kind]]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import signal
@@ -12,10 +11,10 @@ import sys
 import time
 from contextlib import aclosing
 
-import numpy as np
 import pytest
 import torch
 from gradoscope.contract.jobs import Explain
+from gradoscope.contract.packed_map import unpack_map
 from gradoscope.pipeline.context import Context
 from gradoscope.pipeline.pipeline import run
 from gradoscope.storage.stores import open_store
@@ -43,7 +42,7 @@ async def events_of(executor, job):
 
 def maps(store, record):
     panels = {panel["method"]: store.read(record["id"], f"panel:{panel['id']}") for panel in record["panels"]}
-    return {method: np.load(io.BytesIO(data)) for method, data in panels.items()}
+    return {method: unpack_map(data) for method, data in panels.items()}
 
 
 @pytest.fixture(scope="module")
