@@ -48,7 +48,7 @@ TOGETHER = {f"tests/{name}.py": server for server, names in {
     "quick_model_server": (
         "web/routes/test_measurements", "cli/test_main", "docs/test_snippets", "web/test_bad_pictures",
         "web/routes/test_models", "web/test_bad_requests", "web/routes/test_estimates", "web/routes/test_maps",
-        "web/middleware/test_host_origin", "docs/test_readme", "docs/test_docs",
+        "web/middleware/test_host_origin", "docs/test_readme", "docs/test_docs", "web/routes/test_qualities",
     ),
     "slow_model_server": ("service/test_faults", "web/test_leaving"),
 }.items() for name in names}  # fmt: skip

@@ -8,6 +8,7 @@ import pytest
 from gradoscope.attribution.counters import counters
 from gradoscope.attribution.methods.integrated_gradients import IntegratedGradients
 from gradoscope.contract.jobs import Explain
+from gradoscope.contract.packed_map import unpack_map
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.batch import Batch
 from gradoscope.pipeline.pipeline import explain
@@ -44,11 +45,8 @@ def maps_of(job, context):
 
 
 def array(data):
-    import io
 
-    import numpy as np
-
-    return np.load(io.BytesIO(data))
+    return unpack_map(data)
 
 
 def taken_by(run):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 import statistics
 import tempfile
@@ -16,6 +15,7 @@ import torch
 from gradoscope.attribution.backends.backend import MAX_ERROR, MAX_MEDIAN_ERROR
 from gradoscope.attribution.methods.base import find_method
 from gradoscope.contract.jobs import Explain
+from gradoscope.contract.packed_map import unpack_map
 from gradoscope.images.image_files import ImageFile
 from gradoscope.pipeline.batch import Batch, ExplainedPicture
 from gradoscope.pipeline.context import Context
@@ -141,5 +141,5 @@ def one_by_one(context: Context, request: Explain, entries: list[ImageFile]) -> 
         record = [event for event in explain(job, context) if event is not None][-1].data
         panels = [panel["id"] for panel in record["panels"]]
         arrays = {id: context.store.read(job.id, f"panel:{id}") for id in panels}
-        found.append({id: np.load(io.BytesIO(content)) for id, content in arrays.items() if content is not None})
+        found.append({id: unpack_map(content) for id, content in arrays.items() if content is not None})
     return found

@@ -23,6 +23,7 @@ from gradoscope.attribution.methods.rise import RiseParameters, random_masks
 from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.methods.superpixels import superpixels
 from gradoscope.attribution.noise import generator
+from gradoscope.attribution.noise import noise as noise_of
 from gradoscope.attribution.score import Score
 from saliency.core import XRAI
 from scipy import ndimage
@@ -189,7 +190,9 @@ class Reference:
 
     def smooth_grad(self) -> Tensor:
         deviation = 0.1 * (self.x.max() - self.x.min())
-        return mean(self.slope(self.x + deviation * noise) for noise in mirrored(SEED, 3, self.x.shape))
+        return mean(
+            self.slope(self.x + deviation * noise) for noise in mirrored(lambda k: noise_of(SEED, k, self.x.shape), 3)
+        )
 
     def integrated_gradients(self) -> Tensor:
         return self.x * mean(self.slope(self.x * (i + 0.5) / 3) for i in range(3))

@@ -120,7 +120,7 @@ def test_moments_of_a_quadratic_score() -> None:
 
 
 def test_noise_is_mirrored_and_normal() -> None:
-    drawn = torch.stack(list(mirrored(5, 6, (3, 40, 40))))
+    drawn = torch.stack(list(mirrored(lambda k: noise(5, k, (3, 40, 40)), 6)))
     assert torch.equal(drawn[1::2], -drawn[::2])
     assert not torch.equal(drawn[0], drawn[2])
     assert torch.equal(drawn[4], noise(5, 2, (3, 40, 40)))

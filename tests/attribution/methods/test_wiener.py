@@ -9,6 +9,7 @@ import pytest
 import torch
 from gradoscope.attribution.methods.smooth_grad import mirrored
 from gradoscope.attribution.methods.smooth_grad.wiener import wiener
+from gradoscope.attribution.noise import noise
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -94,7 +95,7 @@ def test_against_a_loop_over_tiles() -> None:
 def test_smooth_grad_compares_every_other_pair() -> None:
     classifier, x = wrap(Sine(side=16), side=16).double(), random_picture(16).double()
     deviation = 0.3 * float(x.max() - x.min())
-    noises = [e.double() for e in mirrored(5, 12, tuple(x.shape))]
+    noises = [e.double() for e in mirrored(lambda k: noise(5, k, tuple(x.shape)), 12)]
     taken = [gradient(classifier, x + deviation * e, lambda logits: logits[:, 0]) for e in noises]
     pairs = torch.stack(taken).unflatten(0, (6, 2)).mean(1)
     expected, error = wiener(pairs.mean(0), pairs[::2].mean(0), pairs[1::2].mean(0))

@@ -9,7 +9,7 @@ from html import unescape
 import httpx
 import pytest
 from gradoscope.web import texts
-from gradoscope.web.lab_pages import lab_pages, subscripts
+from gradoscope.web.lab_pages import lab_pages, subscripts, whole_words
 
 from tests.support.web_server import serving
 
@@ -39,7 +39,7 @@ def test_the_lab_lists_its_questions(client: httpx.Client, language: str) -> Non
     words = texts.texts(language)
     assert re.findall(r'<a href="/lab/(\w+)"', html) == ["run", *IDS]
     for id in IDS:
-        assert words[f"lab.{id}.question"] in html
+        assert unescape(whole_words(words[f"lab.{id}.question"])) in html
         assert words[f"lab.{id}.summary"] in html
     assert words["lab.page.thread"] in html
     assert html.count('<svg class="plot"') == len(IDS)

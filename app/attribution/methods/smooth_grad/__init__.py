@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import Literal
 
@@ -126,7 +126,7 @@ class SmoothGrad(Method[SmoothGradParameters]):
     def attribute(self, engine: Engine, picture: Tensor, parameters: SmoothGradParameters, seed: int) -> Steps:
         deviation = parameters.noise * float(picture.max() - picture.min())
         draw_noise = mirrored if parameters.variant == "mean" else independent
-        noises = draw_noise(engine, seed, parameters.samples, picture.shape)
+        noises = draw_noise(lambda k: engine.to_device(noise(seed, k, picture.shape)), parameters.samples)
         noisy = (picture + deviation * sample_noise for sample_noise in noises)
         statistic = RUNNING_STATISTICS[parameters.variant](picture)
         zeros = torch.zeros_like(picture, dtype=torch.float64)
@@ -176,12 +176,12 @@ class IndependentSamples:
             self._first = None
 
 
-def independent(engine: Engine, seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Standard normal noise ε₀, ε₁, … on the engine's device"""
-    return (engine.to_device(noise(seed, k, shape)) for k in range(samples))
+def independent(draw: Callable[[int], Tensor], samples: int) -> Iterator[Tensor]:
+    """ε₀, ε₁, …, where `draw(k)` is ε_k."""
+    return map(draw, range(samples))
 
 
-def mirrored(engine: Engine, seed: int, samples: int, shape: tuple[int, ...]) -> Iterator[Tensor]:
-    """Standard normal noise ε₀, −ε₀, ε₁, −ε₁, … on the engine's device, to which each pair goes once."""
-    pairs = ((drawn, -drawn) for drawn in independent(engine, seed, (samples + 1) // 2, shape))
+def mirrored(draw: Callable[[int], Tensor], samples: int) -> Iterator[Tensor]:
+    """ε₀, −ε₀, ε₁, −ε₁, …; each is drawn once."""
+    pairs = ((drawn, -drawn) for drawn in independent(draw, (samples + 1) // 2))
     return islice(chain.from_iterable(pairs), samples)
