@@ -44,11 +44,6 @@ def maps_of(job, context):
     return events, panels, read
 
 
-def array(data):
-
-    return unpack_map(data)
-
-
 def taken_by(run):
     """What a call returns, and how many gradients it computed."""
     before = counters.gradient_evaluations
@@ -69,7 +64,7 @@ def test_a_request_takes_each_gradient_once_and_says_so(context):
         (_, panels, read), taken = taken_by(lambda job=job: maps_of(job, context))
         assert taken == panels[method]["diagnostics"]["gradient_evaluations"] == STEPS * (1 + (method == "xrai"))
         assert "shared_gradients" not in panels[method]["diagnostics"]
-        alone[method] = array(read[method])
+        alone[method] = unpack_map(read[method])
         context.store.forget(job.id)
     (events, panels, read), taken = taken_by(lambda: maps_of(asked(), context))
     assert taken == told(panels.values()) == 2 * STEPS
@@ -79,7 +74,7 @@ def test_a_request_takes_each_gradient_once_and_says_so(context):
     for method in METHODS:
         assert panels[method]["status"] == "done"
         assert panels[method]["diagnostics"]["gradient_evaluations"] == STEPS * (1 + (method == "xrai"))
-        assert relative(array(read[method]), alone[method]) < 1e-5
+        assert relative(unpack_map(read[method]), alone[method]) < 1e-5
     for planned in accepted["panels"]:  # each counts up to its own cost, whoever computed
         done = [e.data["done"] for e in events if e.name == "progress" and e.data["panel"] == planned["id"]]
         assert done == sorted(done)
@@ -147,4 +142,4 @@ def test_a_folder_shares_too(context, tmp_path):
     assert taken == told(panels) == 2 * STEPS
     _, _, read = maps_of(asked(), context)
     for panel in panels:
-        assert relative(shot.maps[panel["id"]], array(read[panel["method"]])) < 1e-5
+        assert relative(shot.maps[panel["id"]], unpack_map(read[panel["method"]])) < 1e-5

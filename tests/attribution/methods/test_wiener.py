@@ -59,8 +59,8 @@ def test_it_is_closer_to_the_limit_and_says_how_close(noise: float) -> None:
 
 def test_with_less_and_less_noise_it_tends_to_the_mean() -> None:
     moved = []
-    for noise in (1.0, 0.1, 0.01, 0.001):
-        mean, one, other = halves(smooth(32), noise)
+    for deviation in (1.0, 0.1, 0.01, 0.001):
+        mean, one, other = halves(smooth(32), deviation)
         moved.append(relative(wiener(mean, one, other)[0], mean))
     assert moved == sorted(moved, reverse=True)
     assert moved[-1] < 1e-3
