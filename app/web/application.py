@@ -16,6 +16,7 @@ from fastapi.templating import Jinja2Templates
 from jinja2 import Environment
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from ..contract.problem_body import ProblemBody
@@ -204,7 +205,8 @@ def _handle_errors(app: FastAPI) -> None:
         return problem_response(problem)
 
     @app.exception_handler(ClientLeft)
-    async def left(request: Request, error: ClientLeft) -> Response:
+    @app.exception_handler(ClientDisconnect)  # while its request was read
+    async def left(request: Request, error: Exception) -> Response:
         return Response(status_code=499)  # nobody reads the response
 
     @app.exception_handler(HTTPException)

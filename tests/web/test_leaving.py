@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from contextlib import ExitStack
 from http.client import HTTPConnection
@@ -105,3 +106,24 @@ def test_leaving_while_one_waits_for_the_others_after_a_death(server):
             lambda: server.http.get(f"/api/v1/explanations/{explanation}").json()["status"] == "cancelled", "an end"
         )
     assert in_flight_becomes(server, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "status"),
+    [
+        ("explanations", "multipart/form-data; boundary=x", 400),  # of a form, the parser says that it has no end
+        ("predictions", "multipart/form-data; boundary=x", 400),
+        ("experiments/graph", "application/json", 499),
+    ],
+)
+def test_leaving_while_the_request_is_sent(path, kind, status, server):
+    """It is no error of the server's, and its log has none."""
+    before = server.log_text().count(f"POST /api/v1/{path} {status}")
+    with socket.create_connection((server.http.base_url.host, server.http.base_url.port)) as connection:
+        lines = (f"POST /api/v1/{path} HTTP/1.1", "host: 127.0.0.1", f"content-type: {kind}", "content-length: 900")
+        connection.sendall("\r\n".join((*lines, "", "--x")).encode())
+        time.sleep(0.2)
+    server._wait(
+        lambda: server.log_text().count(f"POST /api/v1/{path} {status}") > before, "word of the client leaving"
+    )
+    assert "Traceback" not in server.log_text()

@@ -56,9 +56,8 @@ export class AskForm extends View {
     this.quality = el("select", { title: t("ask.quality.long"), onchange: () => explainAgain({ options: optionsAt(store.state, this.quality.value) }) },
       ...[STANDARD, ...QUALITIES].map((quality) => el("option", { value: quality, title: t(`ask.quality.${quality}.long`) }, t(`ask.quality.${quality}`))), this.ownQuality);
     this.append(this.target, el("div", { class: "against" }, this.against, this.noAgainst),
-      el("div", {}, this.model, this.about, this.downloads),
-      el("div", { class: "settings" }, field(t("ask.quality"), this.quality),
-        el("div", { class: "scored" }, field(t("ask.score"), this.score), field(t("ask.seed"), this.seed)), el("input-fields")));
+      el("div", { class: "modelled" }, this.model, field(t("ask.quality"), this.quality), this.about, this.downloads),
+      el("div", { class: "settings" }, el("div", { class: "scored" }, field(t("ask.score"), this.score), field(t("ask.seed"), this.seed)), el("input-fields")));
 
     this.target.addEventListener("choose", ({ detail: { index, label } }) => askTarget({ index, label }));
     this.against.addEventListener("choose", ({ detail: { index, label } }) => explainAgain({ against: { index, label }, score: "logit" }));
