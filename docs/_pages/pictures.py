@@ -13,6 +13,7 @@ from gradoscope import __version__
 from gradoscope.attribution.methods.base import methods
 from gradoscope.contract.arrays import reduce_channels
 from gradoscope.contract.jobs import Explain
+from gradoscope.contract.packed_map import unpack_map
 from gradoscope.images.render import draw
 from gradoscope.images.samples import read_sample
 from gradoscope.pipeline.context import Context
@@ -52,7 +53,7 @@ def _make(folder: Path) -> None:
         for panel in record["panels"]:
             if panel["status"] != "done":
                 raise RuntimeError(f"{panel['method']}: {json.dumps(panel['problem'])}")
-            values = np.load(io.BytesIO(context.store.read(ID, f"panel:{panel['id']}") or b""))
+            values = unpack_map(context.store.read(ID, f"panel:{panel['id']}") or b"")
             made[panel["method"]] = _strip(seen, reduce_channels(values, "abs"))
         context.store.close()
     folder.mkdir(parents=True)
