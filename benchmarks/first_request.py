@@ -12,16 +12,10 @@ the first request take longer than the goal.
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 
@@ -31,35 +25,12 @@ from tests.support.streams import stream
 
 from .latency import Figures, fresh
 from .maps.report import write
+from .server_start import started
 
 GOAL = 2.5  # seconds for six maps, from sending to the last event, on two cores
 POLL = 0.02  # seconds between two questions whether the server is ready: they take its cores
 MARKS = {"prediction": "names", "panel": "first map", "done": "six maps"}
 ROWS = ("start until ready", *(f"{when}: {mark}" for when in ("first", "warm") for mark in MARKS.values()))
-
-
-@contextmanager
-def started(python: str, store: Path, figures: Figures, log: Path) -> Iterator[httpx.Client]:
-    """A client of a server that has just become ready."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    variables = {**os.environ, "GRADOSCOPE_STORE": str(store), "GRADOSCOPE_PORT": str(port)}
-    began = time.perf_counter()
-    with log.open("wb") as out:
-        process = subprocess.Popen([python, "-m", "gradoscope", "serve"], env=variables, stdout=out, stderr=out)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as http:
-            while process.poll() is None:
-                with suppress(httpx.TransportError):
-                    if http.get("/readyz").status_code == 200:
-                        break
-                time.sleep(POLL)
-            assert process.poll() is None, log.read_text()
-            figures["start until ready"].append(time.perf_counter() - began)
-            yield http
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
 
 
 def explain(http: httpx.Client, figures: Figures, when: str, files: dict[str, tuple[str, bytes]]) -> list[str]:
@@ -82,7 +53,8 @@ def explain(http: httpx.Client, figures: Figures, when: str, files: dict[str, tu
 def one_start(python: str, figures: Figures, folder: Path, after: float, settle: float) -> None:
     files = fresh()
     own = Path(tempfile.mkdtemp(dir=folder))
-    with started(python, own / "store", figures, own / "log") as http:
+    with started(own / "store", own / "log", answers="/readyz", poll=POLL, python=python) as (http, began):
+        figures["start until ready"].append(time.perf_counter() - began)
         time.sleep(after)
         first = explain(http, figures, "first", files)
         time.sleep(settle)

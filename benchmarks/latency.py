@@ -10,15 +10,11 @@ import argparse
 import io
 import json
 import os
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -27,6 +23,8 @@ from PIL import Image
 from tests.support.paths import sample
 from tests.support.server import Server
 from tests.support.streams import stream
+
+from .server_start import started
 
 CHEAP = ("vanilla_gradient", "guided_backprop", "grad_cam")
 PAUSE = 0.1  # seconds from one request to the next: what was cancelled has ended by then
@@ -61,33 +59,15 @@ def clocked(figures: Figures, name: str) -> Iterator[None]:
 
 def cold_start(figures: Figures, folder: Path) -> None:
     """From the start of the process to the page, and to the six maps of a picture that is sent at once."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    variables = {**os.environ, "GRADOSCOPE_STORE": str(folder), "GRADOSCOPE_PORT": str(port)}
     files = fresh()
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gradoscope", "serve"],
-        env=variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as http:
-            while process.poll() is None:
-                with suppress(httpx.TransportError):
-                    if http.get("/").status_code == 200:
-                        break
-                time.sleep(0.01)
-            figures["cold: / answers"].append(time.perf_counter() - began)
-            with stream(http, files) as events:
-                for name, data in events:
-                    if name == "prediction" or (name == "panel" and data["panel"]["method"] in CHEAP) or name == "done":
-                        title = {"panel": "three cheap maps", "done": "six maps"}.get(name, name)
-                        figures[f"cold: {title}"].append(time.perf_counter() - began)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    folder.mkdir()
+    with started(folder / "store", folder / "log", answers="/", poll=0.01) as (http, began):
+        figures["cold: / answers"].append(time.perf_counter() - began)
+        with stream(http, files) as events:
+            for name, data in events:
+                if name == "prediction" or (name == "panel" and data["panel"]["method"] in CHEAP) or name == "done":
+                    title = {"panel": "three cheap maps", "done": "six maps"}.get(name, name)
+                    figures[f"cold: {title}"].append(time.perf_counter() - began)
     cheap = figures["cold: three cheap maps"]
     cheap[-3:] = [max(cheap[-3:])]
 

@@ -112,10 +112,10 @@ def shared_evaluations(panels: list[PlannedPanel]) -> int:
 
 def _walking_together(panels: list[PlannedPanel]) -> list[list[PlannedPanel]]:
     """Panels that walk along paths, those of one model and score together."""
-    groups: dict[tuple[str, int | None], list[PlannedPanel]] = {}
+    groups: dict[tuple[str, int | None, int | None], list[PlannedPanel]] = {}
     for panel in panels:
         if not panel.refusal and panel.walks:
-            groups.setdefault((panel.model, panel.target), []).append(panel)
+            groups.setdefault((panel.model, panel.target, panel.against), []).append(panel)
     return list(groups.values())
 
 
