@@ -181,7 +181,7 @@ def test_click_on_a_prediction_explains_that_class(visit: Visit) -> None:
     expect(visit.page.locator("panel-grid .question")).to_have_text(f"Why {label}")
     expect(visit.page).not_to_have_url(first)
     visit.finished()
-    sent = fields(visit.asked[-1])
+    sent = visit.sent
     assert sent["from"] == [first.rsplit("/", 1)[1]]
     assert "image" not in sent
     assert b"filename=" not in (visit.asked[-1].post_data_buffer or b"")
@@ -214,7 +214,7 @@ def test_search_for_a_class_by_keyboard(visit: Visit) -> None:
     search.press("Enter")
     expect(visit.page.locator("panel-grid .question")).to_have_text(f"Why {chosen}")
     expect(search).to_be_focused()
-    assert len(fields(visit.asked[-1])["target"]) == 1
+    assert len(visit.sent["target"]) == 1
     search.press("ControlOrMeta+a")
     visit.page.keyboard.type("no such class")
     expect(visit.page.locator(".search-message").first).to_have_text("No class matches “no such class”")
@@ -225,13 +225,13 @@ def test_a_contrast_and_another_score(visit: Visit) -> None:
     with visit.page.expect_request(lambda request: request.method == "POST"):
         visit.page.get_by_label("Score").select_option("probability")
     expect(visit.page.locator("panel-grid .context")).to_contain_text("probability 0.3")
-    assert fields(visit.asked[-1])["score"] == ["probability"]
+    assert visit.sent["score"] == ["probability"]
     visit.page.get_by_role("combobox", name="Against").fill("espresso")
     visit.options.first.click()
     expect(visit.page.locator("panel-grid .question")).to_have_text("Why tiger cat and not espresso")
     expect(visit.page.get_by_label("Score")).to_be_disabled()
     expect(visit.page.locator("map-panel[data-status=done] canvas.map:visible").nth(2)).to_be_visible()
-    sent = fields(visit.asked[-1])
+    sent = visit.sent
     assert sent["against"] == ["967"]
     assert "score" not in sent
     with visit.page.expect_request(lambda request: request.method == "POST") as asked:
@@ -245,7 +245,7 @@ def test_adding_occlusion_keeps_the_six(visit: Visit) -> None:
     before = visit.pixels()
     visit.add_method("Occlusion")
     visit.finished(7)
-    sent = fields(visit.asked[-1])
+    sent = visit.sent
     assert len(sent["method"]) == 7
     assert "from" in sent
     after = {

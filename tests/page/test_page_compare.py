@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.support.browser import LONG, PIXELS
 from tests.support.keeping import Keeping
@@ -92,6 +92,20 @@ def test_two_maps_in_one_place(keep: Keeping, tmp_path: Path) -> None:
     expect(divider).to_have_attribute("aria-valuetext", "60 % A")
     expect(over.locator(".previous-mark.of-b")).to_contain_text("EfficientNet-Lite1")
     check_saved_figures(dialog, tmp_path)
+
+
+def test_names_that_come_after_the_maps_take_the_place_of_ids(keep: Keeping) -> None:
+    held: list[Route] = []
+    keep.page.route("**/api/v1/models", lambda route: held.append(route))
+    keep.id = keep.made()
+    panels = [panel["id"] for panel in keep.record()["panels"]]
+    keep.page.goto(f"{keep.root}/e/{keep.id}#compare={','.join(panels)}&how=wipe")
+    mark = keep.page.locator("map-compare dialog[open] overlaid-maps .previous-mark.of-b")
+    expect(mark).to_have_text("B: Grad-CAM · tiger cat · efficientnet_lite0")
+    assert held
+    for route in held:
+        route.continue_()
+    expect(mark).to_have_text("B: Grad-CAM · tiger cat · EfficientNet-Lite0")
 
 
 def test_blink_and_the_picture(keep: Keeping) -> None:

@@ -26,7 +26,7 @@ def test_a_first_visit_is_small_computes_nothing_and_does_not_shift(
         sizes = transferred(visit)
         visit.page.goto(visit.root + path)
         visit.wait_until_idle()
-        assert visit.asked == []
+        assert visit.posted == []
         assert 10_000 < sum(sizes) < BUDGET, sorted(sizes)
         assert sum(visit.page.evaluate(SHIFTS)) < 0.01
 

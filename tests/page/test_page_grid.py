@@ -16,7 +16,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 from safetensors.torch import save_file
 
-from tests.support.browser import CAT, EXPLANATIONS, LONG, Visit, fields, visiting
+from tests.support.browser import CAT, EXPLANATIONS, LONG, Visit, visiting
 from tests.support.server import NO_ACCELERATION, Server
 
 expect.set_options(timeout=LONG)
@@ -76,11 +76,6 @@ def arrays(visit: Visit) -> list[Request]:
     return [request for request in visit.requests if ".npy" in request.url]
 
 
-def sent(visit: Visit) -> dict[str, list[str]]:
-    """The fields of the last request for an explanation."""
-    return fields([request for request in visit.asked if request.url.endswith("/explanations")][-1])
-
-
 def rows(page: Page) -> list[str]:
     return [text.replace("\n", " ") for text in page.locator("tbody th .row-label").all_inner_texts()]
 
@@ -100,8 +95,8 @@ def test_a_class_and_a_model_become_rows_of_a_table(visit: Visit) -> None:
     two = maps(visit, 12)
     assert two[:6] == one
     assert len(set(two)) == 12
-    assert sent(visit)["target"] == ["top", "967"]
-    assert "from" in sent(visit)
+    assert visit.sent["target"] == ["top", "967"]
+    assert "from" in visit.sent
     assert len(arrays(visit)) == 12, "the first row's arrays were here already"
     assert visit.page.url != first
     table = visit.page.get_by_role("table")
@@ -112,7 +107,7 @@ def test_a_class_and_a_model_become_rows_of_a_table(visit: Visit) -> None:
     add_model(visit, "Other")
     four = maps(visit, 24)
     assert four[:12] == two
-    assert sent(visit)["model"] == ["tiny", "other"]
+    assert visit.sent["model"] == ["tiny", "other"]
     assert len(arrays(visit)) == 24
     posts = len(visit.asked)
     visit.page.reload()
@@ -123,7 +118,7 @@ def test_a_class_and_a_model_become_rows_of_a_table(visit: Visit) -> None:
     assert len(visit.asked) == posts
     menu(visit, "Row of Other, espresso", "Remove Other")
     assert maps(visit, 12) == two
-    assert sent(visit)["model"] == ["tiny"]
+    assert visit.sent["model"] == ["tiny"]
     menu(visit, "Row of Tiny, espresso", "Remove espresso")
     assert maps(visit, 6) == one
     visit.page.go_back()
@@ -145,7 +140,7 @@ def test_model_and_predictions_at_the_side_are_those_of_the_chosen_row(visit: Vi
     expect(heads.first).to_contain_text(visit.page.locator(".prediction-label").first.inner_text())
     visit.page.locator(".prediction").nth(1).click()
     maps(visit, 12)
-    assert len(sent(visit)["target"]) == 1, "the class was replaced, no row was added"
+    assert len(visit.sent["target"]) == 1, "the class was replaced, no row was added"
     menu(visit, "Row of Tiny", "Move down")
     expect(visit.page.locator(".row-model").nth(1)).to_have_text("Tiny")
 
@@ -174,8 +169,8 @@ def test_hiding_and_moving_sends_no_request_and_survives_a_reload(visit: Visit) 
     visit.add_method("Input × gradient")
     more = maps(visit, 6)
     assert more[:5] == left
-    assert "smooth_grad" not in sent(visit)["method"]
-    assert sent(visit)["target"] == ["967"]
+    assert "smooth_grad" not in visit.sent["method"]
+    assert visit.sent["target"] == ["967"]
     menu(visit, "2 hidden", "Show SmoothGrad")
     assert before[9] in maps(visit, 7)
     menu(visit, "1 hidden", f"Show Tiny, {cat}")
@@ -190,7 +185,7 @@ def test_a_method_is_removed_by_keyboard(visit: Visit) -> None:
     visit.page.get_by_role("button", name="Details of SmoothGrad").press("Enter")
     visit.page.get_by_role("button", name="Remove SmoothGrad").press("Enter")
     assert maps(visit, 5) == one[:3] + one[4:]
-    assert "smooth_grad" not in sent(visit)["method"]
+    assert "smooth_grad" not in visit.sent["method"]
     assert len(arrays(visit)) == 6
     add_class(visit, "espresso")
     maps(visit, 10)
@@ -242,7 +237,7 @@ def test_parameters_show_their_cost_are_checked_and_are_used(visit: Visit) -> No
     expect(form).to_have_count(0)
     after = maps(visit, 6)
     assert [old == new for old, new in zip(before, after, strict=True)] == [True] * 3 + [False] + [True] * 2
-    assert json.loads(sent(visit)["options"][0]) == {"smooth_grad": {"samples": 7}}
+    assert json.loads(visit.sent["options"][0]) == {"smooth_grad": {"samples": 7}}
     assert len(arrays(visit)) == 7
     visit.page.reload()
     assert maps(visit, 6) == after
@@ -276,7 +271,7 @@ def test_a_layer_and_a_switch_are_fields_too(visit: Visit) -> None:
     form.get_by_role("button", name="Compute").click()
     expect(visit.page.locator("map-panel").nth(2).locator(".facts")).to_contain_text("layer layer2")
     maps(visit, 6)
-    assert json.loads(sent(visit)["options"][0]) == {"grad_cam": {"layer": "layer2", "relu": False}}
+    assert json.loads(visit.sent["options"][0]) == {"grad_cam": {"layer": "layer2", "relu": False}}
 
 
 def test_the_seed_is_sent(visit: Visit) -> None:
@@ -291,7 +286,7 @@ def test_the_seed_is_sent(visit: Visit) -> None:
     expect(visit.page.locator("panel-grid .tally")).to_contain_text("6 maps in")
     after = maps(visit, 6)
     assert [old == new for old, new in zip(before, after, strict=True)] == [True] * 3 + [False] + [True] * 2
-    assert sent(visit)["seed"] == ["7"]
+    assert visit.sent["seed"] == ["7"]
 
 
 # Several pictures
@@ -329,10 +324,10 @@ def test_several_pictures_are_shown_in_a_strip(visit: Visit) -> None:
     # The question is the same for all pictures: it is kept for the next one.
     visit.page.locator(".prediction").nth(1).click()
     maps(visit, 6)
-    target = sent(visit)["target"]
+    target = visit.sent["target"]
     espresso.click()
     maps(visit, 6)
-    assert sent(visit)["target"] == target
+    assert visit.sent["target"] == target
     visit.page.get_by_role("button", name="Remove this picture").click()
     expect(strip.get_by_role("radio")).to_have_count(2)
     expect(strip.get_by_role("radio", name="grid.jpg")).to_be_checked()

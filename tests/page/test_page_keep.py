@@ -35,7 +35,7 @@ def test_the_address_holds_the_reading_and_restores_it(keep: Keeping, browser: B
         other.page.goto(address)
         other.finished(2)
         assert (other.reading(), other.pixels(), other.page.url) == (seen, shown, address)
-        assert other.asked == []
+        assert other.posted == []
     keep.page.reload()
     keep.finished(2)
     assert (keep.reading(), keep.page.url) == (seen, address)

@@ -36,6 +36,7 @@ class Lab(Visit):
 
     def settled(self) -> None:
         expect(self.page.locator(".results[aria-busy=false]")).to_be_visible()
+        self.wait_for_frame()  # figures are drawn once more where their place has got another width
 
     @property
     def last(self) -> dict[str, Any]:

@@ -245,7 +245,7 @@ def test_the_address_keeps_it_and_another_picture_does_not(opened: Visit, record
     take_brush(opened)
     paint(opened, (0.3, 0.6), (0.5, 0.6))
     opened.wait_for_frame()
-    kept = opened.page.wait_for_function(
+    kept = opened.wait_for(
         f"""async () => {{
           const [{{ store }}, {{ pairsOf }}, {{ mask }}] = await Promise.all(
             [{module("state/store.js")}, {module("url-state/address.js")}, {module("url-state/codecs.js")}]);
@@ -253,7 +253,7 @@ def test_the_address_keeps_it_and_another_picture_does_not(opened: Visit, record
           const same = JSON.stringify(told) === JSON.stringify(store.state.viewport.mask);
           return same && {{ address: location.href, mask: told }};
         }}"""
-    ).json_value()
+    )
     address, mask = kept["address"], kept["mask"]  # of one moment: a stroke may still go on
     opened.page.goto("about:blank")
     opened.page.goto(address)

@@ -19,7 +19,7 @@ import torch
 from playwright.sync_api import Browser, Locator, Route, expect
 from safetensors.torch import save, save_file
 
-from tests.support.browser import FETCHES, LONG, Visit, fields, visiting
+from tests.support.browser import FETCHES, LONG, Visit, module, visiting
 from tests.support.server import NO_ACCELERATION, Server
 from tests.support.weight_host import COMMIT, Host, weight_host
 
@@ -193,6 +193,15 @@ def test_a_missing_model_is_explained_as_soon_as_its_file_is_there(visit: Visit,
     assert stage["width"] / stage["height"] == pytest.approx(64 / 48, rel=0.01)
 
 
+def test_the_focus_stays_where_it_is_when_the_list_comes_anew(visit: Visit) -> None:
+    visit.cat()
+    link = visit.page.locator(".model-about").get_by_role("link")
+    link.focus()
+    visit.page.evaluate(f"async () => (await {module('models/model-list.js')}).refreshModels()")
+    visit.wait_for_frame()
+    expect(link).to_be_focused()
+
+
 # Downloading
 
 
@@ -201,8 +210,8 @@ def test_weights_are_downloaded_and_the_picture_is_explained_with_them(visit: Vi
     download = choose(visit, "Distant")
     expect(download).to_contain_text("Licence: Apache-2.0")
     assert len(visit.asked) == 1, "nothing is downloaded before the button is pressed"
-    visit.page.keyboard.press("Tab")  # past a link of the model that is chosen
-    visit.page.keyboard.press("Tab")
+    for _ in range(3):  # past the quality and a link of the model that is chosen
+        visit.page.keyboard.press("Tab")
     expect(download.get_by_role("button", name="Download")).to_be_focused()
     visit.page.keyboard.press("Enter")
     expect(download.get_by_role("button", name="Cancel")).to_be_focused()
@@ -214,7 +223,7 @@ def test_weights_are_downloaded_and_the_picture_is_explained_with_them(visit: Vi
     expect(picker(visit)).to_be_focused()
     expect(picker(visit)).to_have_value("Distant")
     assert explained_model(visit) == "distant"
-    assert fields(visit.asked[-1])["model"] == ["distant"]
+    assert visit.sent["model"] == ["distant"]
 
 
 def test_a_download_is_cancelled_and_resumed(visit: Visit, host: Host) -> None:
@@ -302,7 +311,7 @@ def test_fit_and_size_are_sent_and_restored_from_the_address(visit: Visit) -> No
     fit.select_option("pad")
     expect(visit.page.locator(".caption")).to_have_text("451 × 300 · the model saw it padded to 64 × 64")
     visit.finished()
-    assert fields(visit.asked[-1])["fit"] == ["pad"]
+    assert visit.sent["fit"] == ["pad"]
     crop = record(visit)["inputs"][0]["crop"]
     assert crop[1] < 0, "the frame reaches beyond the picture"
     assert np.allclose(frame_of(visit), crop, atol=1.5)
@@ -319,7 +328,7 @@ def test_fit_and_size_are_sent_and_restored_from_the_address(visit: Visit) -> No
     size.press("Enter")
     expect(visit.page.locator(".caption")).to_have_text("451 × 300 · the model saw it squashed to 96 × 64")
     visit.finished()
-    assert fields(visit.asked[-1])["size"] == ["64x96"]
+    assert visit.sent["size"] == ["64x96"]
     assert {place["width"] for place in visit.pixels()} == {96}
     visit.page.reload()
     visit.finished()
@@ -327,7 +336,7 @@ def test_fit_and_size_are_sent_and_restored_from_the_address(visit: Visit) -> No
     expect(size).to_have_value("64x96")
     visit.page.locator(".prediction").nth(1).click()
     visit.finished()
-    sent = fields(visit.asked[-1])
+    sent = visit.sent
     assert (sent["fit"], sent["size"]) == (["squash"], ["64x96"])
     size.fill("")
     size.press("Enter")
@@ -335,7 +344,7 @@ def test_fit_and_size_are_sent_and_restored_from_the_address(visit: Visit) -> No
     fit.select_option("")
     expect(visit.page.locator(".caption")).to_contain_text("the model saw the frame")
     visit.finished()
-    assert not {"fit", "size"} & fields(visit.asked[-1]).keys()
+    assert not {"fit", "size"} & visit.sent.keys()
 
 
 def test_a_size_that_is_refused_stays_in_its_field(visit: Visit) -> None:
@@ -380,7 +389,7 @@ def test_grad_cam_of_another_layer(visit: Visit) -> None:
     visit.page.get_by_role("option", name=re.compile("^layer2 ")).click()
     expect(visit.page.locator("map-panel").nth(2).locator(".facts")).to_contain_text("layer layer2")
     visit.finished()
-    assert json.loads(fields(visit.asked[-1])["options"][0]) == {"grad_cam": {"layer": "layer2"}}
+    assert json.loads(visit.sent["options"][0]) == {"grad_cam": {"layer": "layer2"}}
     after = visit.pixels()
     assert [old["sum"] == new["sum"] for old, new in zip(before, after, strict=True)] == [True] * 2 + [False] + [
         True
@@ -390,12 +399,12 @@ def test_grad_cam_of_another_layer(visit: Visit) -> None:
     assert visit.pixels() == after
     visit.page.locator(".prediction").nth(1).click()
     visit.finished()
-    assert json.loads(fields(visit.asked[-1])["options"][0]) == {"grad_cam": {"layer": "layer2"}}
+    assert json.loads(visit.sent["options"][0]) == {"grad_cam": {"layer": "layer2"}}
     visit.page.get_by_role("button", name="Details of Grad-CAM").click()
     layer.click()
     visit.options.first.click()
     expect(visit.page.locator("map-panel").nth(2).locator(".facts")).to_contain_text("layer layer4")
-    assert "options" not in fields(visit.asked[-1])
+    assert "options" not in visit.sent
 
 
 def test_any_method_of_the_list_can_be_added(visit: Visit) -> None:

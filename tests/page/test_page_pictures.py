@@ -246,7 +246,7 @@ def test_forgetting_an_explanation_deletes_its_picture_in_the_browser(visit: Pic
     dialog.get_by_role("button", name="Forget", exact=True).click()
     visit.finished(1)
     expect(visit.page.locator("picture-strip")).to_be_hidden()
-    visit.page.wait_for_function(f"async () => (await ({KEPT})()).map(([name]) => name).join() === 'espresso.jpg'")
+    visit.wait_for(f"async () => (await ({KEPT})()).map(([name]) => name).join() === 'espresso.jpg'")
 
 
 @pytest.mark.parametrize(("full", "why"), [(False, "stores nothing for this page"), (True, "is full")])

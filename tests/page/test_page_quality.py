@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Locator, expect
 
-from tests.support.browser import LONG, Visit, fields, module, visiting
+from tests.support.browser import LONG, Visit, module, visiting
 
 expect.set_options(timeout=LONG)
 QUICK = {
@@ -23,8 +23,7 @@ def quality(visit: Visit) -> Locator:
 
 def options(visit: Visit) -> Any:
     """The options of the last request for maps."""
-    sent = next(fields(request) for request in reversed(visit.asked) if request.url.endswith("/explanations"))
-    return json.loads(sent.get("options", ["{}"])[0])
+    return json.loads(visit.sent.get("options", ["{}"])[0])
 
 
 def choose(visit: Visit, label: str) -> None:

@@ -14,7 +14,7 @@ import torch
 from playwright.sync_api import Locator, expect
 from safetensors.torch import save_file
 
-from tests.support.browser import HEARD, LONG, OPEN_OVER_PAGE, Visit, fields
+from tests.support.browser import HEARD, LONG, OPEN_OVER_PAGE, Visit
 from tests.support.server import NO_ACCELERATION, Server
 
 expect.set_options(timeout=LONG)
@@ -60,10 +60,6 @@ class Form:
         self.dialog.get_by_role("option", name=re.compile(f"^{text}")).first.click()
 
 
-def sent(visit: Visit) -> dict[str, list[str]]:
-    return fields([request for request in visit.asked if request.url.endswith("/explanations")][-1])
-
-
 def heads(visit: Visit) -> Locator:
     return visit.page.locator("row-head .row-choose")
 
@@ -83,7 +79,7 @@ def test_a_row_is_chosen_by_class_and_model_and_says_what_it_adds(visit: Visit) 
     visit.finished(12)
     # Both rows are about the same class, though it is not the top class of «Other».
     expect(heads(visit)).to_have_text([re.compile(f"Tiny {re.escape(top)}"), re.compile(f"Other {re.escape(top)}")])
-    assert len(sent(visit)["target"]) == 1
+    assert len(visit.sent["target"]) == 1
     form = Form(visit)
     form.choose("Class", "espresso")
     expect(form.cost).to_have_text(re.compile(r"^Adds 2 rows, 12 maps, about "))
@@ -115,7 +111,7 @@ def test_models_with_other_classes_are_matched_by_label(visit: Visit) -> None:
     expect(form.cost).to_have_text(re.compile("^Adds 1 row, 6 maps"))
     form.submit.click()
     visit.finished(12)
-    assert sent(visit)["target"] == ["espresso"]
+    assert visit.sent["target"] == ["espresso"]
     expect(heads(visit)).to_have_text([re.compile("Tiny espresso"), re.compile("Few espresso")])
     record = visit.page.request.get(f"{visit.root}/api/v1/explanations/{visit.explanation_id}").json()
     assert {panel["model"]: panel["target"]["index"] for panel in record["panels"]} == {"tiny": 967, "few": 1}

@@ -9,6 +9,7 @@ import os
 import random
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -136,9 +137,19 @@ class Visit:
         ]
 
     @property
-    def asked(self) -> list[Request]:
-        """The POST requests so far: all that the page had the server compute or fetch, estimates too."""
+    def posted(self) -> list[Request]:
+        """All POST requests so far."""
         return [r for r in self.requests if r.method == "POST"]
+
+    @property
+    def asked(self) -> list[Request]:
+        """The POST requests that had the server compute or fetch something. The page asks for estimates at any time."""
+        return [r for r in self.posted if not r.url.endswith("/estimates")]
+
+    @property
+    def sent(self) -> dict[str, list[str]]:
+        """The fields of the last request for an explanation."""
+        return fields(next(r for r in reversed(self.asked) if r.url.endswith("/explanations")))
 
     @property
     def explanation_id(self) -> str:
@@ -181,6 +192,14 @@ class Visit:
 
     def wait_for_frame(self) -> None:
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def wait_for(self, script: str, arg: Any = None) -> Any:
+        """What an asynchronous function gives, once that is true: to `wait_for_function` a promise is true at once."""
+        deadline = time.monotonic() + LONG / 1000
+        while not (found := self.page.evaluate(script, arg)):
+            assert time.monotonic() < deadline, f"not within {LONG} ms: {script}"
+            self.page.wait_for_timeout(50)
+        return found
 
     def pixels(self) -> list[dict[str, int]]:
         self.wait_for_frame()

@@ -2,7 +2,7 @@ import { compareMaps } from "../arrays/worker-client.js";
 import { clipOf } from "../rendering/colour.js";
 import { mapOf } from "../rendering/draw.js";
 import { announce, statusLine } from "../shared/announce.js";
-import { el, iconButton } from "../shared/dom.js";
+import { el, iconButton, refill } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { setViewport } from "../state/actions.js";
 import { inputOf } from "../state/models.js";
@@ -104,7 +104,7 @@ export class MapCompare extends View {
 
   /** @param {AbortSignal} signal */
   listen(signal) {
-    store.watch(["viewport", "panels", "rendering", "inputs"], () => this.follow(), signal);
+    store.watch(["viewport", "panels", "rendering", "inputs", "models", "methods"], () => this.follow(), signal);
     store.watchPanels((id) => store.state.viewport.compare?.includes(id) && this.follow(), signal);
   }
 
@@ -117,7 +117,8 @@ export class MapCompare extends View {
     }
     if (!this.dialog.open) this.open();
     const { viewport: { compare, how }, rendering: { reduction, percentile } } = store.state;
-    const shown = [...(compare ?? []), how, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done))].join();
+    // Titles too: names of models, methods and classes may come after the maps.
+    const shown = [...(compare ?? []), how, reduction, percentile, ...panels.map(({ raw, done }) => (raw ? "raw" : done)), ...panels.map(sideTitle)].join();
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.offer(panels);
@@ -142,7 +143,7 @@ export class MapCompare extends View {
     this.selects.forEach((select, index) => {
       const other = panels[1 - index];
       const maps = all.map((panel) => el("option", { value: panel.id }, panelName(panel)));
-      select.replaceChildren(...maps, ...(other.picture ? [] : [el("option", { value: PICTURE }, t("compare.picture"))]));
+      refill(select, ...maps, ...(other.picture ? [] : [el("option", { value: PICTURE }, t("compare.picture"))]));
       select.value = panels[index].id;
     });
   }

@@ -12,7 +12,7 @@ import { flowOf } from "./flow-requests.js";
 import { flowTable } from "./flow-table.js";
 
 /**
- * @import { Finding, FlowLayer, GradientFlow } from "../api/types.js"
+ * @import { ClassBody, Finding, FlowLayer, GradientFlow } from "../api/types.js"
  * @import { RowWithPanels } from "../state/types.js"
  * @import { FlowFigure } from "./flow-figure.js"
  */
@@ -44,6 +44,7 @@ export class FlowDialog extends View {
   /** @type {HTMLDialogElement} */ dialog;
   /** @type {HTMLElement | null} */ opener;
   /** @type {FlowLayer[]} */ layers;
+  /** @type {ClassBody | null} */ answered = null; // the class that the row's answer is about
 
   /** @type {string | null} */
   #shown = null; // the row's key and its explanation's id
@@ -69,6 +70,7 @@ export class FlowDialog extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["flowRow", "panels", "id"], () => this.follow(), signal);
+    store.watch(["models", "inputs"], () => this.row && this.showContext(this.row), signal);
   }
 
   get row() {
@@ -94,6 +96,7 @@ export class FlowDialog extends View {
     const { signal } = this.#asking;
     const { row } = this;
     if (!row) return;
+    this.answered = null;
     this.showContext(row);
     this.results.hidden = true;
     this.status.replaceChildren(el("p", { class: "muted" }, t("flow.computing")));
@@ -108,9 +111,10 @@ export class FlowDialog extends View {
   /**
    * Shows class, model and score under the heading. The label of a top class is known only when the answer has come.
    * @param {RowWithPanels} row
-   * @param {string} [label]
    */
-  showContext({ model, target }, label = target ? className(target) : undefined) {
+  showContext({ model, target }) {
+    const known = target ?? this.answered;
+    const label = known ? className(known) : undefined;
     const { ask } = store.state;
     const against = ask.against ? t("grid.against", { against: className(ask.against) }) : null;
     this.context.textContent = [label, against, modelTitle(model), t(`ask.score.${ask.score}`).toLowerCase()].filter(Boolean).join(" · ");
@@ -119,7 +123,8 @@ export class FlowDialog extends View {
   /** @param {GradientFlow} flow */
   show({ layers, findings, model, target }) {
     this.layers = layers;
-    if (this.row) this.showContext(this.row, className(target));
+    this.answered = target;
+    if (this.row) this.showContext(this.row);
     this.status.replaceChildren();
     this.results.hidden = false;
     this.findings.replaceChildren(...LEVELS.flatMap((level) => findings.filter((finding) => finding.level === level)).map((finding) => (

@@ -53,6 +53,7 @@ export class LayerDialog extends View {
   listen(signal) {
     store.watch(["layersOf"], () => this.follow(), signal);
     store.watch(["rendering", "palettes"], () => this.paintAll(), signal);
+    store.watch(["models", "methods", "inputs"], () => this.panel && this.tellPanel(this.panel), signal);
   }
 
   get panel() {
@@ -63,13 +64,21 @@ export class LayerDialog extends View {
     const { panel } = this;
     if (!panel) return this.dialog.close();
     if (!this.dialog.open) this.opener = focused();
-    this.heading.textContent = t("layers.title", { model: modelTitle(panel.model) });
-    this.context.textContent = [methodTitle(panel.method), panel.target && className(panel.target)].filter(Boolean).join(" · ");
+    this.tellPanel(panel);
     this.show(panel);
     this.dialog.showModal();
     if (modelOf(panel.model)?.layers) return undefined;
     await refreshModels(); // a model tells its layers once it was loaded
     return this.panel && this.show(this.panel);
+  }
+
+  /**
+   * Model, method and class.
+   * @param {Panel} panel
+   */
+  tellPanel({ model, method, target }) {
+    this.heading.textContent = t("layers.title", { model: modelTitle(model) });
+    this.context.textContent = [methodTitle(method), target && className(target)].filter(Boolean).join(" · ");
   }
 
   /** @param {Panel} panel */

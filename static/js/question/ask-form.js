@@ -2,7 +2,7 @@ import { explainAgain } from "../controller/controller.js";
 import { askModel, askTarget } from "../controller/layout.js";
 import { dismiss, offer } from "../models/downloads.js";
 import { licenceText } from "../models/licence.js";
-import { el, iconButton } from "../shared/dom.js";
+import { el, iconButton, refill } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { askedModel, askedTarget, modelOf } from "../state/models.js";
 import { optionsAt, QUALITIES, qualityOf, STANDARD } from "../state/quality.js";
@@ -107,7 +107,7 @@ export class AskForm extends View {
     this.against.chosen = ask.against;
     this.noAgainst.hidden = !ask.against;
     this.model.value = id;
-    this.about.replaceChildren(...this.modelLinks(model));
+    refill(this.about, ...this.modelLinks(model));
     this.score.value = ask.score;
     this.seed.value = String(ask.seed);
     const quality = qualityOf(store.state);

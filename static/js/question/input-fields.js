@@ -1,5 +1,5 @@
 import { explainAgain } from "../controller/controller.js";
-import { el } from "../shared/dom.js";
+import { el, refill } from "../shared/dom.js";
 import { t } from "../shared/texts.js";
 import { askedModel, modelOf, sizeText } from "../state/models.js";
 import { store } from "../state/store.js";
@@ -42,7 +42,7 @@ export class InputFields extends View {
   show() {
     const { ask, notice } = store.state;
     const model = modelOf(askedModel());
-    this.fit.replaceChildren(...FITS.map((fit) => (fit === model?.fit
+    refill(this.fit, ...FITS.map((fit) => (fit === model?.fit
       ? el("option", { value: "" }, t("input.fit.own", { fit: t(`fit.${fit}`) }))
       : el("option", { value: fit }, t(`fit.${fit}`)))));
     this.fit.value = ask.fit === model?.fit ? "" : (ask.fit ?? "");

@@ -1,5 +1,5 @@
 import { askTarget } from "../controller/layout.js";
-import { el } from "../shared/dom.js";
+import { el, refill } from "../shared/dom.js";
 import { findingNode } from "../shared/finding.js";
 import * as format from "../shared/format.js";
 import { t } from "../shared/texts.js";
@@ -75,6 +75,6 @@ export class PredictionList extends View {
     const other = input && input.model !== askedModel() ? input.model : null;
     this.classList.toggle("is-stale", other !== null);
     const whose = other === null ? [] : [el("p", { class: "small muted" }, t("predictions.before", { model: modelTitle(other) }))];
-    this.notes.replaceChildren(...whose, ...(shownInput()?.notes ?? []).map((note) => el("p", { class: "small muted" }, findingNode(note, "note"))));
+    refill(this.notes, ...whose, ...(shownInput()?.notes ?? []).map((note) => el("p", { class: "small muted" }, findingNode(note, "note"))));
   }
 }

@@ -40,6 +40,19 @@ export function arrange(parent, nodes) {
   });
 }
 
+/**
+ * Makes these the content, unless the content equals them: what is made anew loses the focus, and an open list closes.
+ * Only for nodes without listeners, which are not compared.
+ * @param {Element} parent
+ * @param {...(Node | string)} content
+ */
+export function refill(parent, ...content) {
+  const fresh = el("div", {}, ...content);
+  const same = fresh.childNodes.length === parent.childNodes.length
+    && [...fresh.childNodes].every((node, index) => node.isEqualNode(parent.childNodes[index]));
+  if (!same) parent.replaceChildren(...fresh.childNodes);
+}
+
 /** @type {Record<string, [string, Record<string, any>][]>} */
 const SHAPES = {
   more: [["circle", { cx: 3.5, cy: 8, r: 1.25 }], ["circle", { cx: 8, cy: 8, r: 1.25 }], ["circle", { cx: 12.5, cy: 8, r: 1.25 }]],

@@ -58,7 +58,7 @@ export class MapViewer extends View {
   /** @param {AbortSignal} signal */
   listen(signal) {
     store.watch(["viewedPanel", "panels"], () => this.follow(), signal);
-    store.watch(["blink", "previous"], () => this.render(), signal);
+    store.watch(["blink", "previous", "methods", "inputs"], () => this.render(), signal);
     store.watchPanels((id) => id === store.state.viewedPanel && this.render(), signal);
   }
 
