@@ -20,6 +20,7 @@ from gradoscope.attribution.score import Score
 from gradoscope.images.preprocess import PreprocessedImage
 from gradoscope.settings import Settings
 from gradoscope.zoo.zoo import Zoo
+from scipy.fft import idctn
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
@@ -32,6 +33,8 @@ COUNTS, SEEDS = (50, 200), 10
 BATCH = 8
 BOX = 9  # pixels across which `local` compares signal and noise
 GROUPS, QUADS = 10, 48  # of `other_designs`
+SOBOL = 32  # points, a power of 2: then they are evenly spread in each dimension
+LOW = 84  # frequencies a side: 3 · 84² dimensions, the most that PyTorch has Sobol points for
 Estimate = Callable[[Tensor], Tensor]  # pairs' means (N, C, H, W) → a map
 
 
@@ -165,6 +168,15 @@ def smoothing_table(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def sobol_noise(shape: tuple[int, ...], seed: int, draws: torch.Generator) -> Tensor:
+    """Normal noise, (SOBOL, C, H, W), evenly spread over the draws in its lowest frequencies."""
+    frequencies = torch.randn(SOBOL, *shape, generator=draws)
+    low = frequencies[..., :LOW, :LOW]
+    points = torch.quasirandom.SobolEngine(low[0].numel(), scramble=True, seed=seed).draw(SOBOL, dtype=torch.float64)
+    low[:] = torch.special.ndtri(points.clamp(1e-9, 1 - 1e-9)).float().view_as(low)
+    return torch.from_numpy(idctn(frequencies.numpy(), axes=(-2, -1), norm="ortho"))
+
+
 def other_designs() -> str:
     """Variance of a mean by other designs of the noise, over that by pairs at the same number of gradients."""
     engine, x, deviation = opened(PICTURES[0])
@@ -185,6 +197,11 @@ def other_designs() -> str:
         for kept, each in ((drawn, one), (turned, right)):
             kept.append(means(torch.cat((each, -each)), COUNTS[0])[0])
     lines = [f"- orthogonal directions: × {spread(torch.stack(turned)) / spread(torch.stack(drawn)):.2f}"]
+    spreads = COUNTS[0] // 2 * spread(torch.stack(drawn)) / SOBOL
+    rest = generator(5, "sobol")
+    even = [torch.cat((each, -each)) for each in (sobol_noise(tuple(x.shape), seed, rest) for seed in range(GROUPS))]
+    quasi = spread(torch.stack([means(each, 2 * SOBOL)[0] for each in even]))
+    lines.append(f"- {SOBOL} Sobol points in the {LOW} x {LOW} lowest frequencies: × {quasi / spreads:.2f}")
     radius = torch.hypot(torch.fft.fftfreq(x.shape[1])[:, None], torch.fft.rfftfreq(x.shape[2])[None])
     for name in ("low and high frequencies", "random halves of the pixels"):
         fours, twos = [], []

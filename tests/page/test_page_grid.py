@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 import timm
 import torch
@@ -123,6 +124,14 @@ def test_a_class_and_a_model_become_rows_of_a_table(visit: Visit) -> None:
     assert maps(visit, 6) == one
     visit.page.go_back()
     assert maps(visit, 12) == two, "back undoes the removal"
+
+
+def test_rows_of_one_class_share_their_question(visit: Visit) -> None:
+    data = {"sample": "cat", "model": ["tiny", "other"], "target": "967", "method": "vanilla_gradient"}
+    made = httpx.post(f"{visit.root}/api/v1/explanations", data=data, timeout=300)
+    visit.page.goto(f"{visit.root}/e/{made.json()['id']}")
+    expect(visit.page.locator("panel-grid .question")).to_have_text("Why espresso")
+    expect(visit.page.locator("panel-grid .context")).to_have_text("2 rows, 1 method · logit")
 
 
 def test_model_and_predictions_at_the_side_are_those_of_the_chosen_row(visit: Visit) -> None:

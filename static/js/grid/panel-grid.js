@@ -176,17 +176,22 @@ export class PanelGrid extends View {
     this.updateStatus();
   }
 
-  /** The question of the only row; of several, how many there are. */
+  /** The question of the only row, or of all rows; where they ask about different classes, how many there are. */
   showQuestion() {
     const { ask, panels } = store.state;
-    const rows = rowsWithPanels(store.state).length;
+    const all = rowsWithPanels(store.state);
+    const rows = all.length;
     const target = askedTarget();
     const against = ask.against ? className(ask.against) : undefined;
     const score = t(`ask.score.${ask.score}`).toLowerCase();
     this.flow.hidden = rows !== 1 || !store.state.inputs.has(askedModel());
     if (rows > 1) {
-      this.question.textContent = t("grid.several", { rows, methods: new Set(panels.map(({ method }) => method)).size });
-      this.context.textContent = [against ? t("grid.against", { against }) : null, score].filter(Boolean).join(" · ");
+      const methods = new Set(panels.map(({ method }) => method)).size;
+      const several = t(methods === 1 ? "grid.several.one" : "grid.several", { rows, methods });
+      const labels = new Set(all.map(({ model, target: asked }) => asked ?? predictionOf(model, null)).map((known) => known && className(known)));
+      const [label] = labels.size === 1 ? labels : [];
+      this.question.textContent = label ? t(against ? "grid.whyNot" : "grid.why", { label, against }) : several;
+      this.context.textContent = [label ? several : against && t("grid.against", { against }), score].filter(Boolean).join(" · ");
       return;
     }
     const label = target ? className(target) : undefined;
