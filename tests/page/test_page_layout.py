@@ -290,7 +290,7 @@ def test_what_opens_over_the_maps_is_whole(
         visit.open()
         visit.sample()
         page = visit.page
-        page.locator("map-panel[data-status=done]:has(canvas.map)").nth(SIX - 1).wait_for()
+        visit.finished()
         page.locator("map-panel map-lens").first.focus()
         page.keyboard.press("c")
         page.locator("dialog.compare[open] .compare-says").filter(has_text=re.compile(r"\d")).wait_for()

@@ -99,10 +99,20 @@ class Visit:
         self.requests: list[Request] = []
         self.page.on("console", lambda message: self._log(message.type, message.text))
         self.page.on("pageerror", lambda error: self.thrown.append(str(error)))
+        self._fetching: set[Request] = set()
         context.on("request", self._count)
+        context.on("requestfinished", self._arrived)
+        context.on("requestfailed", self._arrived)
 
     def _count(self, request: Request) -> None:
         self.requests.append(request)
+        if request.is_navigation_request():
+            self._fetching.clear()  # what the page before was fetching is dropped
+        elif request.method == "GET" and request.url.startswith("http"):
+            self._fetching.add(request)
+
+    def _arrived(self, request: Request) -> None:
+        self._fetching.discard(request)
 
     def forget_storage(self) -> None:
         """Deletes what an earlier visitor of this context has stored."""
@@ -115,6 +125,8 @@ class Visit:
         for page in self.context.pages:
             page.close()
         self.context.remove_listener("request", self._count)
+        for event in ("requestfinished", "requestfailed"):
+            self.context.remove_listener(event, self._arrived)
         self.context.unroute_all()
         self.context.clear_cookies()
         self.context.clear_permissions()
@@ -186,9 +198,18 @@ class Visit:
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
-        """Waits until nothing is being fetched, and two frames more: drawing waits for the next frame."""
+        """Waits until nothing is being fetched, and two frames more: drawing waits for the next frame.
+
+        Playwright's `networkidle` is true of a document for good once it was; what is fetched later is counted here.
+        """
         self.page.wait_for_load_state("networkidle")
-        self.wait_for_frame()
+        deadline = time.monotonic() + LONG / 1000
+        while True:
+            self.wait_for_frame()
+            if not self._fetching:
+                return
+            assert time.monotonic() < deadline, f"still being fetched: {[request.url for request in self._fetching]}"
+            self.page.wait_for_timeout(20)
 
     def wait_for_frame(self) -> None:
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
