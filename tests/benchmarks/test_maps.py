@@ -107,6 +107,12 @@ def test_an_engine_that_computes_something_else_is_reported(monkeypatch: pytest.
     assert any(line.startswith("smooth_grad: Gradoscope pytorch") for line in said)
 
 
+@pytest.mark.parametrize(("against", "faulty"), [("float64", True), ("captum", False)])
+def test_the_median_is_of_distances_from_float64(against: str, faulty: bool) -> None:
+    found = [rounding.Distance("integrated_gradients", "Gradoscope pytorch", against, 0.02, bounded=True)]
+    assert bool(rounding.faults(found)) == faulty
+
+
 def test_peers_run_the_same_network_in_the_usual_layout() -> None:
     subject = subjects.load("mobilenet_v3_small")
     theirs = dict(subject.theirs.named_parameters())
